@@ -1,0 +1,1 @@
+"""Who runs it: command line, configuration, assembly, signals, systemd, metrics, web page."""

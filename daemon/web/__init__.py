@@ -1,0 +1,1 @@
+"""The HTTP interface: metrics, health, and the page that shows what was found."""

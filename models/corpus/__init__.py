@@ -1,0 +1,1 @@
+"""Seeded generators of traffic and attacks, for training and for the demo."""

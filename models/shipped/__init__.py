@@ -1,0 +1,1 @@
+"""The models that come with weirlog, a directory each."""
