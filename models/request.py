@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
-JSON: TypeAlias = Union[None, bool, int, float, str, list["JSON"], dict[str, "JSON"]]
+JSON: TypeAlias = Union[bool, int, float, str, list["JSON"], dict[str, "JSON"], None]
 
 DESCRIPTIVE_FIELDS = frozenset({"timestamp", "headers", "source", "route", "responsePayload"})
 """Fields of the reference schema that describe the host, the client or the answer; the reference model drops them."""
