@@ -1,0 +1,266 @@
+"""Request → the text that a model sees. A preparation has a version, and an artifact names the one it was trained on.
+
+What a version gives for a request never changes, except to correct an error: training and serving share it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Protocol, TypeAlias
+
+from weirlog.models.canonical import GAP, LETTER, OTHER, Canonicaliser, is_plain
+from weirlog.models.errors import UnsupportedError
+from weirlog.models.javascript import stringify
+from weirlog.models.request import DESCRIPTIVE_FIELDS, JSON, Request
+
+TEXT_CHARACTERS: Final = 256 * 1024
+"""The longest detection text. Beyond it the lines in the middle are left out, and one `…` line says so."""
+LINE_CHARACTERS: Final = 64 * 1024
+"""The longest line of a detection text. A longer key or value keeps its beginning and its end, around a `…`."""
+PREFIX_CHARACTERS: Final = 64
+"""How much of a long container's key its leaves repeat, so that the text stays linear in the request."""
+FIELD_CHARACTERS: Final = 128
+"""How much of a key a field's name keeps."""
+FAST_LEAVES: Final = 256
+"""A request with more values than this is not tried as one text."""
+INTEGER_BITS: Final = 8192
+"""A longer integer is written in hexadecimal."""
+
+_Leaf: TypeAlias = tuple[str, str, str]  # query | body | header; key; value
+
+UNSHOWN_HEADERS: Final = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "cookie",
+        "date",
+        "etag",
+        "host",
+        "if-match",
+        "if-none-match",
+        "proxy-authorization",
+        "set-cookie",
+    }
+)
+"""Headers that hold secrets, or quotes and opaque text in ordinary use; `sec-…` ones too."""
+
+# Every browser's user agent and every referring address is made of these; `${jndi:`, `<script`, `'` and `() {` are not.
+# The stand-ins are for names in other scripts and for long tokens.
+_ORDINARY_AGENT = re.compile(rf"[a-zA-Z0-9 ()\[\],./:;+_~@!*#?{LETTER}{OTHER}{GAP}-]*+")
+_ORDINARY_HEADER = re.compile(rf"[a-zA-Z0-9 ()\[\],./:;+_~@!*#?=&{LETTER}{OTHER}{GAP}-]*+")
+# Attacks that ordinary characters can spell. Showing a harmless header costs a few characters, so this may be broad.
+_TELLING = re.compile(
+    r"\.\.[/\\]|&#?\w{2,8};|(?<![a-z])(?:select|union|sleep|benchmark|waitfor|passwd)(?![a-z])", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TextField:
+    """Where one field of the request stands in the text: characters `start` to `end`, exclusive.
+
+    Attributes:
+        name: "method", "path", "query.<key>", "body.<dotted key>" or "header.<name>"; keys are canonical and cut to
+            `FIELD_CHARACTERS`.
+    """
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalText:
+    """The text of one request.
+
+    Attributes:
+        text: what the tokenizer reads.
+        fields: in the order of the text, not overlapping; empty where the version knows no fields.
+    """
+
+    text: str
+    fields: tuple[TextField, ...] = ()
+
+
+class TextPreparation(Protocol):
+    """Makes texts of requests. Thread-safe.
+
+    Attributes:
+        version: what an artifact calls it.
+    """
+
+    version: str
+
+    def prepare(self, request: Request) -> CanonicalText:
+        """Return the request's text. Raises nothing, in time linear in the request's size."""
+        ...
+
+
+class ReferenceText:
+    """The reference system's text in Python: the visible fields re-dumped compactly, escaped to ASCII."""
+
+    version = "reference-1"
+
+    def __init__(self) -> None:
+        self._encode = json.JSONEncoder(separators=(",", ":")).encode
+
+    def prepare(self, request: Request) -> CanonicalText:
+        visible = {key: value for key, value in request.visible.items() if key not in DESCRIPTIVE_FIELDS}
+        return CanonicalText(self._encode(visible))
+
+
+class ReferenceScriptText:
+    """The reference system's text in its web application: five fields in its order, as `JSON.stringify` gives them.
+
+    Characters that are not ASCII stay as they are; a field that the log lacks is left out.
+    """
+
+    version = "reference-js-1"
+
+    def prepare(self, request: Request) -> CanonicalText:
+        fields = ("method", "query", "path", "statusCode", "requestPayload")
+        return CanonicalText(stringify({key: request.visible[key] for key in fields if key in request.visible}))
+
+
+class DetectionText:
+    """A text made for detection: the method and the path, then a line `key=value` for each parameter and body value.
+
+        post /login
+        next=/home
+        user.name=carl
+
+    Keys and values are in the form of `weirlog.models.canonical`, for attacks sit in keys too. Nested keys are joined
+    with dots, items of a list share the list's key. Status, host, client and time are left out, so that nothing but
+    what the client asked for decides. A header has a line only where its value is not ordinary.
+    """
+
+    version = "detection-1"
+
+    def __init__(self) -> None:
+        self._canonical = Canonicaliser().canonical
+
+    def prepare(self, request: Request) -> CanonicalText:
+        method, path = request.method, request.path
+        leaves = list(islice(self._leaves(request), FAST_LEAVES + 1))
+        text = "\n".join([f"{method} {path}", *[f"{key}={value}" for _, key, value in leaves]])
+        # Tested as one text, a typical request costs a few microseconds; value by value it would be ten times that.
+        if len(leaves) <= FAST_LEAVES and len(text) <= LINE_CHARACTERS and is_plain(text, 1 + len(leaves)):
+            return self._lay_out(text.lower(), method, path, leaves)
+        canonical = self._canonical
+        method, path = canonical(method), _cut(canonical(path), LINE_CHARACTERS)
+        leaves = _fitting(
+            ((scope, canonical(key), canonical(value)) for scope, key, value in self._leaves(request)),
+            TEXT_CHARACTERS - LINE_CHARACTERS,
+        )
+        text = "\n".join([f"{method} {path}", *[f"{key}={value}" for _, key, value in leaves]])
+        return self._lay_out(text, method, path, leaves)
+
+    def _lay_out(self, text: str, method: str, path: str, leaves: Sequence[_Leaf]) -> CanonicalText:
+        start = len(method) + 1
+        fields = [TextField("method", 0, len(method)), TextField("path", start, start + len(path))]
+        start += len(path) + 1
+        for scope, key, value in leaves:
+            end = start + len(key) + 1 + len(value)
+            fields.append(TextField(f"{scope}.{key[:FIELD_CHARACTERS].lower()}", start, end))
+            start = end + 1
+        return CanonicalText(text, tuple(fields))
+
+    def _leaves(self, request: Request) -> Iterator[_Leaf]:
+        yield from _walk("query", request.query)
+        yield from _walk("body", request.body)
+        for name, value in sorted(request.headers.items()) if request.headers else ():
+            if name not in UNSHOWN_HEADERS and not name.startswith("sec-") and self._is_telling(name, value):
+                yield "header", name, value
+
+    def _is_telling(self, name: str, value: str) -> bool:
+        ordinary = _ORDINARY_AGENT if name == "user-agent" else _ORDINARY_HEADER
+        if ordinary.fullmatch(value) is not None and _TELLING.search(value) is None:
+            return False
+        value = self._canonical(value)
+        return ordinary.fullmatch(value) is None or _TELLING.search(value) is not None
+
+
+def _walk(scope: str, root: JSON) -> Iterator[_Leaf]:
+    """Yield every value below `root` with its dotted key, in the log's order. Does not recurse."""
+    if not root and not isinstance(root, (bool, int, float)):
+        return
+    top = "items" if isinstance(root, list) else "raw"
+    stack: list[tuple[str | None, JSON]] = [(None, root)]
+    while stack:
+        prefix, value = stack.pop()
+        if isinstance(value, str):
+            yield scope, top if prefix is None else prefix, value
+        elif isinstance(value, (dict, list)) and value:
+            if prefix is not None and len(prefix) > PREFIX_CHARACTERS:
+                yield scope, prefix, ""  # the key in full, once
+                prefix = prefix[:PREFIX_CHARACTERS] + "..."
+            if isinstance(value, list):
+                stack.extend((prefix or top, item) for item in reversed(value))
+            elif prefix is None:
+                stack.extend(reversed(value.items()))
+            else:
+                stack.extend((f"{prefix}.{key}", item) for key, item in reversed(value.items()))
+        else:
+            yield scope, top if prefix is None else prefix, _scalar(value)
+
+
+def _scalar(value: JSON) -> str:
+    match value:
+        case None | dict() | list():
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int() if value.bit_length() > INTEGER_BITS:
+            return f"{value:x}"  # str() refuses integers of more than 4300 digits
+    return str(value)
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    half = (limit - 1) // 2
+    return text[:half] + GAP + text[-half:]
+
+
+def _fitting(leaves: Iterable[_Leaf], limit: int) -> list[_Leaf]:
+    """Return the leaves that fit in `limit` characters: those of the first half, then the last ones.
+
+    Memory stays within twice the limit however many there are.
+    """
+    head: list[_Leaf] = []
+    tail: deque[_Leaf] = deque()
+    head_size = tail_size = left_out = 0
+    for scope, key, value in leaves:
+        key = _cut(key, LINE_CHARACTERS // 2)
+        value = _cut(value, LINE_CHARACTERS // 2 - 2)
+        size = len(key) + len(value) + 2
+        if not tail and head_size + size <= limit // 2:
+            head.append((scope, key, value))
+            head_size += size
+            continue
+        tail.append((scope, key, value))
+        tail_size += size
+        while tail_size > limit // 2 - len(GAP) - 2:
+            left_out += 1
+            _, key, value = tail.popleft()
+            tail_size -= len(key) + len(value) + 2
+    return [*head, *([("body", GAP, "")] if left_out else []), *tail]
+
+
+def text_preparation(version: str) -> TextPreparation:
+    """Return the preparation that `version` names.
+
+    Raises:
+        UnsupportedError: this release does not know it.
+    """
+    known: tuple[type[TextPreparation], ...] = (DetectionText, ReferenceText, ReferenceScriptText)
+    for preparation in known:
+        if preparation.version == version:
+            return preparation()
+    versions = ", ".join(sorted(preparation.version for preparation in known))
+    raise UnsupportedError(f"text preparation {version!r} is not known to this release, which has {versions}")
