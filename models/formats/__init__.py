@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Protocol
 
+from weirlog.models.formats.hapi import HapiFormat
 from weirlog.models.request import Request
 
 
 class LogFormat(Protocol):
-    """Parses lines of one format. Not shared between threads: `auto` remembers what it found last.
+    """Parses lines of one format. Not shared between threads.
 
     Attributes:
         name: what the configuration and the command line call it.
@@ -24,3 +26,18 @@ class LogFormat(Protocol):
                 memory proportional to the line's length.
         """
         ...
+
+
+FORMATS: MappingProxyType[str, type[LogFormat]] = MappingProxyType({known.name: known for known in (HapiFormat,)})
+"""Every format by its name."""
+
+
+def log_format(name: str) -> LogFormat:
+    """Return a new parser of the format that `name` names.
+
+    Raises:
+        ValueError: no format has this name.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"log format {name!r} is not known; there are {', '.join(sorted(FORMATS))}")
+    return FORMATS[name]()
