@@ -5,7 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Protocol
 
+from weirlog.models.formats.auto import AutoFormat
+from weirlog.models.formats.combined import CombinedFormat
 from weirlog.models.formats.hapi import HapiFormat
+from weirlog.models.formats.nginx_json import NginxJsonFormat
 from weirlog.models.request import Request
 
 
@@ -28,7 +31,9 @@ class LogFormat(Protocol):
         ...
 
 
-FORMATS: MappingProxyType[str, type[LogFormat]] = MappingProxyType({known.name: known for known in (HapiFormat,)})
+FORMATS: MappingProxyType[str, type[LogFormat]] = MappingProxyType(
+    {known.name: known for known in (AutoFormat, CombinedFormat, HapiFormat, NginxJsonFormat)}
+)
 """Every format by its name."""
 
 

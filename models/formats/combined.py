@@ -1,0 +1,92 @@
+r"""`combined`: the access log of nginx and Apache, common and combined, with a virtual host in front or addresses behind.
+
+    203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "GET /a?b=c HTTP/1.0" 200 2326
+    203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "GET /a?b=c HTTP/1.0" 200 2326 "referer" "agent"
+    203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "GET /a?b=c HTTP/1.0" 200 2326 "referer" "agent" "forwarded for"
+    www.example.com:80 203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "GET /a?b=c HTTP/1.0" 200 2326 "referer" "agent"
+
+nginx escapes a quote, a backslash and every control character as \xHH; Apache also as \", \\, \n, \t.
+"""
+
+from __future__ import annotations
+
+import re
+
+from weirlog.models.errors import UnparsableError
+from weirlog.models.formats.hapi import ADDRESS_CHARACTERS
+from weirlog.models.formats.moments import common_time
+from weirlog.models.formats.target import decode_text, split_request_line, split_target
+from weirlog.models.request import Request
+
+# Possessive throughout: a line that does not match fails in one pass, whatever its quotes and backslashes.
+_QUOTED = rb'"((?:[^"\\]++|\\.)*+)"'
+# The client chooses the user's name and may put a `[` there, but no unescaped quote: the time is the first bracket
+# that one follows.
+_TIME = re.compile(rb" \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] (?=\")")
+_AFTER_TIME = re.compile(
+    _QUOTED + rb" (\d{3}|-) (?:\d++|-)(?: " + _QUOTED + rb" " + _QUOTED + rb"(?: " + _QUOTED + rb")?)?(?= |$)",
+    re.DOTALL,
+)
+_VIRTUAL_HOST_PORT = re.compile(rb"[^ :]+:\d{1,5}")
+_ADDRESS = re.compile(rb"[0-9a-fA-F.:]*[.:][0-9a-fA-F.:]*")
+_ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([\"\\bnrtvf]))")
+_CONTROL = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b"f": b"\f"}
+
+
+class CombinedFormat:
+    """Lines of the combined and common log formats. Whatever follows the known fields is ignored."""
+
+    name = "combined"
+
+    def parse(self, line: bytes) -> Request:
+        time = _TIME.search(line)
+        if time is None:
+            raise UnparsableError("no time such as [10/Oct/2000:13:55:36 -0700] before a quoted request")
+        rest = _AFTER_TIME.match(line, time.end())
+        if rest is None:
+            raise UnparsableError("after the time, no quoted request with status and size, or it is cut short")
+        virtual_host, client = _split_front(line[: time.start()])
+        request, status, referer, agent, forwarded = rest.groups()
+        method, raw_target = split_request_line(_unescape(request))
+        target = split_target(raw_target)
+        headers = {}
+        for name, value in (("referer", referer), ("user-agent", agent), ("x-forwarded-for", forwarded)):
+            if value is not None and value != b"-":
+                headers[name] = decode_text(_unescape(value))
+        return Request(
+            visible={
+                "method": method,
+                "query": target.query,
+                "path": target.path,
+                "statusCode": None if status == b"-" else int(status),
+                "requestPayload": None,
+            },
+            client=None if client == b"-" else decode_text(client)[:ADDRESS_CHARACTERS],
+            time=common_time(time[1].decode("ascii")),
+            host=target.host or (None if virtual_host is None else decode_text(virtual_host)[:ADDRESS_CHARACTERS]),
+            headers=headers or None,
+        )
+
+
+def _split_front(front: bytes) -> tuple[bytes | None, bytes]:
+    """Return the virtual host, if there is one, and the client's address."""
+    parts = front.split(b" ", 4)
+    if len(parts) < 3 or not parts[0]:
+        raise UnparsableError("no `address identity user` before the time")
+    if (
+        len(parts) > 3
+        and parts[1] != b"-"
+        and (_VIRTUAL_HOST_PORT.fullmatch(parts[0]) or (parts[2] == b"-" and _ADDRESS.fullmatch(parts[1])))
+    ):
+        return parts[0], parts[1]
+    return None, parts[0]
+
+
+def _unescape(raw: bytes) -> bytes:
+    return _ESCAPE.sub(_unescape_one, raw) if b"\\" in raw else raw
+
+
+def _unescape_one(match: re.Match[bytes]) -> bytes:
+    if match[1] is not None:
+        return bytes.fromhex(match[1].decode("ascii"))
+    return _CONTROL.get(match[2], match[2])
