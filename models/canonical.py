@@ -56,7 +56,8 @@ _PLAIN = re.compile(r"[ -$'-\[\]-~\n]*+")  # printable ASCII without % & \, and 
 _REPEAT = re.compile(rf"(.)\1{{{REPEAT_LIMIT},}}", re.DOTALL)
 _PAIR = re.compile(r"(.)\1", re.DOTALL)
 _OPAQUE = re.compile(rf"[a-z0-9_-]{{{OPAQUE_CHARACTERS},}}+")
-_WORD = re.compile(r"[a-z0-9_-]++")
+_OPAQUE_SHAPE = str.maketrans(dict.fromkeys("abcdefghijklmnopqrstuvwxyz0123456789_-", "a"))
+_OPAQUE_RUN = "a" * OPAQUE_CHARACTERS
 _SPACES = re.compile(r"  +")
 
 # What databases and web servers fold to ASCII ("best fit") beyond Unicode's own compatibility mappings.
@@ -153,16 +154,19 @@ def is_plain(value: str, lines: int = 1) -> bool:
     lower = value.lower()
     if lower != value and any(_base64_text(run) is not None for run in _BASE64.findall(value)):
         return False
-    return not _has_repeat(lower) and (len(value) < OPAQUE_CHARACTERS or _longest_word(lower) < OPAQUE_CHARACTERS)
+    return not _has_repeat(lower) and (
+        len(value) < OPAQUE_CHARACTERS or _OPAQUE_RUN not in lower.translate(_OPAQUE_SHAPE)
+    )
 
 
 def _has_repeat(value: str) -> bool:
-    # A run of 17 covers two neighbours of every eighth character: look at those before looking at all.
-    return _PAIR.search(value[::8]) is not None and _REPEAT.search(value) is not None
-
-
-def _longest_word(value: str) -> int:
-    return max(map(len, _WORD.findall(value)), default=0)
+    # A run of 17 has two neighbours in every eighth character, wherever one begins to count: ask those before all.
+    return (
+        _PAIR.search(value[::8]) is not None
+        and _PAIR.search(value[3::8]) is not None
+        and _PAIR.search(value[6::8]) is not None
+        and _REPEAT.search(value) is not None
+    )
 
 
 def _shorten(value: str) -> str:

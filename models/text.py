@@ -22,6 +22,8 @@ TEXT_CHARACTERS: Final = 256 * 1024
 """The longest detection text. Beyond it the lines in the middle are left out, and one `…` line says so."""
 LINE_CHARACTERS: Final = 64 * 1024
 """The longest line of a detection text. A longer key or value keeps its beginning and its end, around a `…`."""
+METHOD_CHARACTERS: Final = 1024
+"""The longest method; cut like a line."""
 PREFIX_CHARACTERS: Final = 64
 """How much of a long container's key its leaves repeat, so that the text stays linear in the request."""
 FIELD_CHARACTERS: Final = 128
@@ -55,9 +57,9 @@ UNSHOWN_HEADERS: Final = frozenset(
 _ORDINARY_AGENT = re.compile(rf"[a-zA-Z0-9 ()\[\],./:;+_~@!*#?{LETTER}{OTHER}{GAP}-]*+")
 _ORDINARY_HEADER = re.compile(rf"[a-zA-Z0-9 ()\[\],./:;+_~@!*#?=&{LETTER}{OTHER}{GAP}-]*+")
 # Attacks that ordinary characters can spell. Showing a harmless header costs a few characters, so this may be broad.
-_TELLING = re.compile(
-    r"\.\.[/\\]|&#?\w{2,8};|(?<![a-z])(?:select|union|sleep|benchmark|waitfor|passwd)(?![a-z])", re.IGNORECASE
-)
+# Looking for the parts first spares 5 µs of pattern for a browser's user agent.
+_TELLING_PARTS = ("../", "&", "select", "union", "sleep", "benchmark", "waitfor", "passwd")
+_TELLING = re.compile(r"\.\./|&#?\w{2,8};|(?<![a-z])(?:select|union|sleep|benchmark|waitfor|passwd)(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +154,11 @@ class DetectionText:
         if len(leaves) <= FAST_LEAVES and len(text) <= LINE_CHARACTERS and is_plain(text, 1 + len(leaves)):
             return self._lay_out(text.lower(), method, path, leaves)
         canonical = self._canonical
-        method, path = canonical(method), _cut(canonical(path), LINE_CHARACTERS)
+        method = _cut(canonical(method), METHOD_CHARACTERS)
+        path = _cut(canonical(path), LINE_CHARACTERS)
         leaves = _fitting(
             ((scope, canonical(key), canonical(value)) for scope, key, value in self._leaves(request)),
-            TEXT_CHARACTERS - LINE_CHARACTERS,
+            TEXT_CHARACTERS - LINE_CHARACTERS - METHOD_CHARACTERS - 2,
         )
         text = "\n".join([f"{method} {path}", *[f"{key}={value}" for _, key, value in leaves]])
         return self._lay_out(text, method, path, leaves)
@@ -179,10 +182,17 @@ class DetectionText:
 
     def _is_telling(self, name: str, value: str) -> bool:
         ordinary = _ORDINARY_AGENT if name == "user-agent" else _ORDINARY_HEADER
-        if ordinary.fullmatch(value) is not None and _TELLING.search(value) is None:
+        if ordinary.fullmatch(value) is not None and not _tells(value.lower()):
             return False
         value = self._canonical(value)
-        return ordinary.fullmatch(value) is None or _TELLING.search(value) is not None
+        return ordinary.fullmatch(value) is None or _tells(value)
+
+
+def _tells(lower: str) -> bool:
+    for part in _TELLING_PARTS:
+        if part in lower:
+            return _TELLING.search(lower) is not None
+    return False
 
 
 def _walk(scope: str, root: JSON) -> Iterator[_Leaf]:
