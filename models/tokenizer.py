@@ -137,7 +137,7 @@ class Tokenizer:
         level, lower, index, num_words, filters = (
             value[key] for key in ("level", "lower", "index", "num_words", "filters")
         )
-        if level not in {"character", "word"} or not isinstance(lower, bool) or not isinstance(filters, str):
+        if level not in ("character", "word") or not isinstance(lower, bool) or not isinstance(filters, str):
             raise ArtifactError("tokenizer: `level` is character or word, `lower` true or false, `filters` text")
         if num_words is not None and (type(num_words) is not int or num_words < 1):
             raise ArtifactError(f"tokenizer: `num_words` is null or at least 1, not {num_words!r}")
