@@ -114,8 +114,6 @@ def _worded(
             path, message = (*path, "type"), f"is missing; expected {_types(path)}"
         case "union_tag_invalid":
             path, message = (*path, "type"), f"is {shown(str(context['tag']))}; expected {_types(path)}"
-        case "invalid_key":
-            message = "a key that is no text; put quotes around it"
         case "too_short":
             message = "is an empty list; name at least one"
         case "model_type" | "model_attributes_type" | "dict_type":

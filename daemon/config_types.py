@@ -61,7 +61,7 @@ _SIZE_UNITS = {"": 1, "b": 1} | {
     for power, prefix in enumerate("kmgt")
     for suffix, base in (("", 1024), ("i", 1024), ("ib", 1024), ("b", 1000))
 }
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([a-z]{0,3})")
+_SIZE = re.compile(r"([0-9]{1,16}(?:\.[0-9]{1,9})?) ?([a-z]{0,3})")
 
 
 def is_number(value: object) -> bool:
@@ -114,8 +114,8 @@ def format_duration(seconds: float) -> str:
     for unit in ("d", "h", "m", "s"):
         length = _DURATION_UNITS_S[unit]
         if seconds >= length and seconds % length == 0:
-            return f"{seconds / length:g}{unit}"
-    return f"{seconds * 1000:g}ms"
+            return f"{seconds / length:.0f}{unit}"
+    return f"{seconds * 1000:.6f}".rstrip("0").rstrip(".") + "ms"
 
 
 Duration: TypeAlias = Annotated[

@@ -108,6 +108,9 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
     return printable(problem, 200)
 
 
+_MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader without tags, deep nesting and doubled keys, and with the scalars of YAML 1.2."""
 
@@ -139,6 +142,8 @@ class _Loader(yaml.SafeLoader):
                 )
                 raise ComposerError(None, None, text, key.start_mark)
             seen[key.value] = key.start_mark.line + 1
+            if key.tag != _MERGE:
+                key.tag = _TEXT  # 1: and true: are names as well
         return node
 
 

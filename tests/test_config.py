@@ -1,0 +1,459 @@
+"""The configuration: what is taken, and what is said of what is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from configurations import HIDDEN, LEAST, Load, kafka, load_text, problems, secrets_everywhere, webhook
+from pydantic import BaseModel
+
+from weirlog.daemon import config as config_module
+from weirlog.daemon import config_sections
+from weirlog.daemon.config import (
+    Config,
+    ConfigurationError,
+    FileSource,
+    KafkaSource,
+    Listen,
+    Security,
+    WebhookSink,
+    json_schema,
+)
+from weirlog.daemon.config_report import describe, find_warnings
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    return partial(load_text, tmp_path)
+
+
+# --- what is taken -------------------------------------------------------------------------------------------------
+
+
+def test_the_least_configuration_has_the_documented_defaults(load: Load) -> None:
+    config = load(LEAST)
+    assert (config.batch.max_records, config.batch.max_bytes, config.batch.max_delay_ms) == (128, 1024**2, 50)
+    assert (config.model.ref, config.model.threshold, config.model.engine) == ("default", None, "auto")
+    assert (config.alerts.group_by, config.alerts.repeat_after) == (("client", "kind"), 600.0)
+    assert config.alerts.redact.enabled
+    assert (config.outbox.max_size, config.outbox.keep) == (1024**3, 30 * 86400)
+    assert config.listen == Listen("127.0.0.1", 9464)
+    assert config.state_dir == Path("/var/lib/weirlog")
+
+
+def test_every_key_of_a_full_configuration_arrives(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("x")
+    config = load(
+        """
+sources:
+  - type: file
+    name: web
+    paths: ["/var/log/nginx/*.log"]
+    format: combined
+    start_at: beginning
+    max_line: 64k
+  - type: kafka
+    brokers: [a:9092, "[::1]:9093"]
+    topics: [one, two]
+    group: g
+    client: kafka-python
+    start_at: beginning
+    format: hapi
+    security: {protocol: SASL_SSL, mechanism: SCRAM-SHA-512, username: u, password: {env: PASSWORD}, ca_file: ca.pem}
+model: {ref: ./my-model, threshold: 0.7, engine: numpy, shadow: null}
+batch: {max_records: 7, max_bytes: 2MiB, max_delay_ms: 1.5}
+alerts: {redact: [iban], group_by: [], repeat_after: 1h30m, explain: false}
+sinks:
+  - {type: file, path: out/alerts.jsonl}
+  - {type: kafka, brokers: [a:9092], topic: alerts}
+  - {type: webhook, url: "https://h.example/x", template: json, secret: whsec, timeout: 3s, ca_file: ca.pem}
+outbox: {max_size: 10MB, keep: 2d}
+state_dir: state
+http: {listen: "[::1]:8080"}
+""",
+        PASSWORD="sesame",
+    )
+    file, stream = config.sources
+    assert isinstance(file, FileSource)
+    assert isinstance(stream, KafkaSource)
+    assert file.model_dump() == {
+        "type": "file",
+        "name": "web",
+        "paths": ("/var/log/nginx/*.log",),
+        "format": "combined",
+        "start_at": "beginning",
+        "max_line": 65536,
+    }
+    assert (stream.brokers, stream.topics, stream.group) == (("a:9092", "[::1]:9093"), ("one", "two"), "g")
+    assert stream.security is not None
+    assert stream.security.password is not None
+    assert stream.security.password.reveal() == "sesame"
+    assert stream.security.ca_file == tmp_path / "ca.pem"
+    assert (config.model.ref, config.model.threshold) == (str(tmp_path / "my-model"), 0.7)
+    assert (config.batch.max_bytes, config.batch.max_delay_ms) == (2 * 1024**2, 1.5)
+    assert config.alerts.redact.extra_keys == ("iban",)
+    assert (config.alerts.group_by, config.alerts.repeat_after, config.alerts.explain) == ((), 5400.0, False)
+    assert [sink.name for sink in config.sinks] == ["file-0", "kafka-1", "webhook-2"]
+    hook = config.sinks[2]
+    assert isinstance(hook, WebhookSink)
+    assert (hook.url.reveal(), hook.timeout, hook.destination) == ("https://h.example/x", 3.0, "https://h.example")
+    assert (config.outbox.max_size, config.outbox.keep) == (10_000_000, 172_800)
+    assert config.state_dir == tmp_path / "state"
+    assert config.listen == Listen("::1", 8080)
+
+
+def test_relative_paths_are_meant_from_the_files_folder(load: Load, tmp_path: Path) -> None:
+    config = load("sources: [{type: file, paths: ['logs/*.log']}]\nsinks: [{type: file, path: ../alerts.jsonl}]")
+    assert config.sources[0].paths == (f"{tmp_path}/logs/*.log",)  # type: ignore[union-attr]
+    assert config.sinks[0].path == tmp_path.parent / "alerts.jsonl"  # type: ignore[union-attr]
+
+
+def test_a_section_whose_keys_are_all_commented_out_has_its_defaults(load: Load) -> None:
+    config = load(LEAST + "batch:\n  # max_records: 1\nalerts:\nmodel:\noutbox:\n")
+    assert config == load(LEAST)
+
+
+@pytest.mark.parametrize("http", ["null", "{listen: null}"])
+def test_the_web_server_can_be_turned_off(load: Load, http: str) -> None:
+    assert load(LEAST + f"http: {http}").listen is None
+
+
+def test_values_cannot_be_changed(load: Load) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load(LEAST).batch.max_records = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("value", "enabled"), [("off", False), ("false", False), ("default", True), ("[]", True)])
+def test_redaction_is_turned_off_by_the_word_off_alone(load: Load, value: str, enabled: bool) -> None:
+    assert load(LEAST + f"alerts: {{redact: {value}}}").alerts.redact.enabled is enabled
+
+
+def test_aliases_and_merges_may_share_a_section(load: Load) -> None:
+    config = load(
+        """
+sources:
+  - &base {type: kafka, name: one, brokers: [b:9092], topics: [a]}
+  - {<<: *base, name: two, topics: [b]}
+sinks: [{type: file, path: /tmp/x}]
+"""
+    )
+    assert [(source.name, source.topics) for source in config.sources] == [("one", ("a",)), ("two", ("b",))]  # type: ignore[union-attr]
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_key_is_named_with_its_place_its_nearest_neighbour_and_the_known_keys(load: Load) -> None:
+    found = problems(load, LEAST.replace("type: file, paths", "strat_at: end, type: file, paths"))
+    assert list(found) == ["sources[0].strat_at"]
+    assert "did you mean start_at?" in found["sources[0].strat_at"]
+    assert "type, name, paths, format, start_at, max_line" in found["sources[0].strat_at"]
+
+
+@pytest.mark.parametrize(
+    ("section", "path"),
+    [
+        ("batch: {max_record: 1}", "batch.max_record"),
+        ("model: {reff: x}", "model.reff"),
+        ("alerts: {groupby: []}", "alerts.groupby"),
+        ("outbox: {maxsize: 1}", "outbox.maxsize"),
+        ("http: {lisen: 'a:1'}", "http.lisen"),
+        ("statedir: /x", "statedir"),
+    ],
+)
+def test_unknown_keys_are_found_in_every_section(load: Load, section: str, path: str) -> None:
+    found = problems(load, LEAST + section)
+    assert list(found) == [path]
+    assert "did you mean" in found[path]
+
+
+def test_every_section_is_known_to_the_table_that_names_neighbours() -> None:
+    sections = {
+        kind
+        for kind in vars(config_sections).values()
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind.__module__ == config_sections.__name__
+    }
+    # A Section has no keys of its own, and a Redaction is written as a word or a list.
+    expected = sections - {config_sections.Section, config_sections.Redaction} | {Config}
+    assert set(config_module._MODELS.values()) == expected
+
+
+def test_all_problems_are_told_at_once_with_their_lines(load: Load, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load("sources:\n  - type: file\n    paths: x\n    bogus: 1\nsinks: []\nbatch: {max_records: 0}\n")
+    assert [(problem.line, problem.path) for problem in caught.value.problems] == [
+        (3, "sources[0].paths"),
+        (4, "sources[0].bogus"),
+        (5, "sinks"),
+        (6, "batch.max_records"),
+    ]
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith(f"{tmp_path}/weirlog.yaml: line 3: sources[0].paths: ")
+
+
+@pytest.mark.parametrize(
+    ("section", "path", "said"),
+    [
+        ("batch: {max_records: many}", "batch.max_records", "'many'; expected a whole number"),
+        ("batch: {max_records: true}", "batch.max_records", "true; expected a whole number"),
+        ("batch: {max_records: 0}", "batch.max_records", "0; expected greater than or equal to 1"),
+        ("batch: {max_delay_ms: 1.0e+400}", "batch.max_delay_ms", "expected"),
+        ("batch: [1]", "batch", "a list; expected a mapping"),
+        ("model: {threshold: 1}", "model.threshold", "1; expected less than 1"),
+        ("model: {threshold: 0}", "model.threshold", "greater than 0"),
+        ("model: {engine: gpu}", "model.engine", "'gpu'; expected 'auto', 'numpy' or 'tensorflow'"),
+        ("model: {shadow: other}", "model.shadow", "expected null"),
+        ("model: {ref: ''}", "model.ref", "is no name"),
+        (
+            "alerts: {group_by: [client, colour]}",
+            "alerts.group_by",
+            "'colour' is nothing to group by; expected some of client",
+        ),
+        ("alerts: {group_by: [client, client]}", "alerts.group_by", "twice"),
+        ("alerts: {redact: of}", "alerts.redact", "expected default, off, or a list"),
+        ("alerts: {redact: [1]}", "alerts.redact", "expected default, off, or a list"),
+        ("alerts: {repeat_after: soon}", "alerts.repeat_after", "'soon' is no duration"),
+        ("alerts: {explain: 1}", "alerts.explain", "expected true or false"),
+        ("outbox: {max_size: big}", "outbox.max_size", "'big' is no size"),
+        ("http: {listen: 9464}", "http.listen", "9464 is no address"),
+        ("state_dir: 5", "state_dir", "5 is no path"),
+        ("1: x", "1", "unknown key"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_expected(load: Load, section: str, path: str, said: str) -> None:
+    found = problems(load, f"{LEAST}{section}")
+    assert list(found) == [path]
+    assert said in found[path]
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "said"),
+    [
+        ({"client": "confluent"}, "client", "the supported value is kafka-python"),
+        ({"client": "librdkafka"}, "client", "expected 'kafka-python'"),
+        ({"format": "caddy"}, "format", "not known to this version; expected one of auto, hapi, combined, nginx-json"),
+        ({"format": "{method: $.verb}"}, "format", "a mapping of fields is not taken by this version"),
+        ({"format": "jsonl"}, "format", "'jsonl' is no log format"),
+        ({"topics": "[a b]"}, "topics[0]", "'a b' is no topic"),
+        ({"topics": "[]"}, "topics", "is an empty list"),
+        ({"topics": "access"}, "topics", "'access'; expected a list"),
+        ({"brokers": "[broker]"}, "brokers[0]", "'broker' is no address"),
+        ({"brokers": "['broker:0']"}, "brokers[0]", "port 0"),
+        ({"start_at": "now"}, "start_at", "'now'; expected 'end' or 'beginning'"),
+        ({"name": "'a b'"}, "name", "'a b' is no name"),
+        ({"name": "''"}, "name", "is no name"),
+        ({"group": "''"}, "group", "is empty"),
+    ],
+)
+def test_a_wrong_value_in_a_source_is_named(load: Load, keys: dict[str, str], path: str, said: str) -> None:
+    text = kafka(**keys)
+    for key in keys:  # the helper's own line for the key would stand there twice
+        text = text.replace(
+            {"topics": "    topics: [t]\n", "brokers": "    brokers: ['b:9092']\n"}.get(key, "\0"), "", 1
+        )
+    found = problems(load, text)
+    assert list(found) == [f"sources[0].{path}"]
+    assert said in found[f"sources[0].{path}"]
+
+
+def test_a_source_without_type_is_told_the_types(load: Load) -> None:
+    found = problems(load, "sources: [{paths: [x]}, {type: kafak}]\nsinks: [{type: smtp}]")
+    assert found == {
+        "sources[0].type": "is missing; expected file or kafka",
+        "sources[1].type": "is 'kafak'; expected file or kafka",
+        "sinks[0].type": "is 'smtp'; expected file, kafka or webhook",
+    }
+
+
+def test_sources_and_sinks_are_both_needed(load: Load) -> None:
+    assert set(problems(load, "model: {ref: default}")) == {"sources", "sinks"}
+    assert set(problems(load, "sources: []\nsinks: []")) == {"sources", "sinks"}
+
+
+def test_two_of_one_name_are_refused(load: Load) -> None:
+    sources = "{type: file, paths: [a]}, {type: file, name: file-0, paths: [b]}"
+    found = problems(load, f"sources: [{sources}]\nsinks: [{{type: file, path: c}}]")
+    assert found == {"sources": "more than one is named file-0; give each its own name"}
+
+
+@pytest.mark.parametrize("pattern", ["/tmp/*.jsonl", "/tmp/alerts.jsonl", "/tmp/**"])
+def test_a_source_must_not_read_what_a_sink_writes(load: Load, pattern: str) -> None:
+    found = problems(load, LEAST.replace("/var/log/access.log", f"'{pattern}'"))
+    assert "would read what a sink writes: '/tmp/alerts.jsonl'" in found[""]
+
+
+def test_two_sinks_must_not_write_one_file(load: Load) -> None:
+    text = LEAST + "  - {type: file, path: /tmp/../tmp/alerts.jsonl}\n"
+    assert "two sinks write one file" in problems(load, text)[""]
+
+
+@pytest.mark.parametrize(
+    ("security", "said"),
+    [
+        ("{protocol: SASL_SSL}", "needs mechanism, username, password"),
+        ("{protocol: PLAINTEXT, username: u}", "does not use username"),
+        ("{protocol: SSL, password: x}", "does not use password"),
+        (
+            "{protocol: SASL_PLAINTEXT, mechanism: PLAIN, username: u, password: p, ca_file: ca.pem}",
+            "does not use ca_file",
+        ),
+        ("{protocol: SSL, cert_file: ca.pem}", "both or neither"),
+    ],
+)
+def test_a_security_that_does_not_fit_its_protocol_is_refused(
+    load: Load, tmp_path: Path, security: str, said: str
+) -> None:
+    (tmp_path / "ca.pem").write_text("x")
+    assert said in problems(load, kafka(security))["sources[0].security"]
+
+
+def test_a_password_of_a_key_file_needs_no_sasl(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "k.pem").write_text("x")
+    config = load(kafka("{protocol: SSL, cert_file: k.pem, key_file: k.pem, password: x}"))
+    assert isinstance(config.sources[0], KafkaSource)
+    assert isinstance(config.sources[0].security, Security)
+
+
+def test_a_certificate_file_that_is_not_there_is_named(load: Load, tmp_path: Path) -> None:
+    found = problems(load, kafka("{protocol: SSL, ca_file: nowhere.pem}"))
+    assert f"'{tmp_path}/nowhere.pem' is no file" in found["sources[0].security.ca_file"]
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://h/x", "h.example/x", "https://", "https://h:0/", "https://h:99999/", "https://h/a b", "5"]
+)
+def test_what_is_no_web_address_is_refused(load: Load, url: str) -> None:
+    assert "web address" in problems(load, webhook(url=f"'{url}'"))["sinks[0].url"]
+
+
+def test_a_web_address_with_a_password_is_refused_without_quoting_it(load: Load) -> None:
+    message = problems(load, webhook(url=f"'https://me:{HIDDEN}@h.example/'"))["sinks[0].url"]
+    assert "before @" in message
+    assert HIDDEN not in message
+
+
+def test_a_problem_never_carries_control_characters_or_long_text(load: Load) -> None:
+    text = json.dumps(
+        {"sources": [{"type": "file\x1b[2J", "paths": []}], "sinks": "x\u202e" * 5000, "k\x9b" + "y" * 900: 1}
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load(text)
+    assert len(caught.value.problems) == 3
+    assert all(line.isprintable() for line in str(caught.value).splitlines())
+    assert all(len(line) < 700 for line in str(caught.value).splitlines())
+
+
+def test_a_flood_of_problems_is_cut_and_counted(load: Load) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(LEAST + "".join(f"k{n}: 1\n" for n in range(500)))
+    assert len(caught.value.problems) == 500
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 51
+    assert lines[-1].endswith("… and 450 more")
+
+
+# --- what check-config says ----------------------------------------------------------------------------------------
+
+
+def test_the_description_says_what_would_run(load: Load) -> None:
+    lines = describe(load(secrets_everywhere("{env: IT}") + "batch: {max_delay_ms: 5}\n", IT="x"))
+    text = "\n".join(lines)
+    assert "source kafka-0: Kafka b:9092, topics t, group weirlog" in text
+    assert "SASL_SSL PLAIN, user u, password from environment variable IT" in text
+    assert "sink webhook-1: webhook https://h.example/…, json, signed" in text
+    assert "128 records, 1MiB, 5 ms" in text
+    assert "grouped by client, kind, repeated after 10m; default keys redacted" in text
+    assert "web: http://127.0.0.1:9464/" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (webhook(url="'http://h.example/x'", secret="s"), "sinks[0].url: http:// sends alerts"),
+        (webhook(), "sinks[0].secret: is missing"),
+        (webhook(secret="s"), "sinks[0].secret: stands in a file that everyone can read"),
+        (LEAST + "alerts: {redact: off}", "alerts.redact: off"),
+        (LEAST + "http: {listen: '0.0.0.0:1'}", "http.listen: 0.0.0.0:1 can be reached"),
+        (kafka(), "sources[0].security: log lines and alerts travel unencrypted to b:9092"),
+        (
+            kafka("{protocol: SASL_PLAINTEXT, mechanism: PLAIN, username: u, password: p}"),
+            "sends the password unencrypted",
+        ),
+    ],
+)
+def test_what_is_doubtful_is_warned_of(load: Load, tmp_path: Path, text: str, said: str) -> None:
+    config = load(text)
+    (tmp_path / "weirlog.yaml").chmod(0o644)
+    assert any(said in warning for warning in find_warnings(config, tmp_path / "weirlog.yaml"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LEAST,
+        webhook(secret="{env: IT}"),
+        webhook(secret="{env: IT}", url="'http://127.0.0.1:8080/x'"),
+        webhook(secret="{env: IT}", url="'http://localhost/x'"),
+        kafka().replace("b:9092", "localhost:9092"),
+        kafka("{protocol: SASL_SSL, mechanism: PLAIN, username: u, password: {env: IT}}"),
+    ],
+)
+def test_what_is_well_is_not_warned_of(load: Load, tmp_path: Path, text: str) -> None:
+    assert find_warnings(load(text, IT="x"), tmp_path / "weirlog.yaml") == []
+
+
+def test_a_literal_secret_in_a_private_file_is_not_warned_of(load: Load, tmp_path: Path) -> None:
+    config = load(webhook(secret="s"))
+    (tmp_path / "weirlog.yaml").chmod(0o600)
+    assert find_warnings(config, tmp_path / "weirlog.yaml") == []
+
+
+# --- the schema ----------------------------------------------------------------------------------------------------
+
+
+def objects(schema: object) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        if "properties" in schema:
+            yield schema
+        for value in schema.values():
+            yield from objects(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from objects(value)
+
+
+def test_the_schema_for_editors_is_plain_json_and_refuses_unknown_keys() -> None:
+    schema = json_schema()
+    assert json.loads(json.dumps(schema)) == schema
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert set(schema["properties"]) == set(Config.model_fields)
+    assert set(schema["required"]) == {"sources", "sinks"}
+    found = list(objects(schema))
+    assert len(found) > 10
+    assert all(part["additionalProperties"] is False for part in found)
+
+
+def test_the_schema_resolves_each_of_its_references() -> None:
+    schema = json_schema()
+    text = json.dumps(schema)
+    references = {part.split('"')[0] for part in text.split('"$ref": "#/$defs/')[1:]}
+    assert references
+    assert references <= set(schema["$defs"])
+
+
+def test_reading_the_configuration_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, weirlog.daemon.config, weirlog.daemon.config_report\n"
+        "print([m for m in ('httpx', 'kafka', 'tensorflow', 'numpy', 'starlette', 'uvicorn', 'structlog', 'rich') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-Ic", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
