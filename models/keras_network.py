@@ -33,12 +33,12 @@ def import_keras() -> Any:
 def build(network: Network) -> Any:
     """Return an uncompiled `keras.Model` with random weights.
 
-    Its input is (n, length) token ids, padded. Its outputs are a dictionary: "verdict" (n, 1), and "kinds" (n, K)
+    Its input is (n, steps) token ids, padded: training takes as few steps as its batch needs. Its outputs are a dictionary: "verdict" (n, 1), and "kinds" (n, K)
     where the network has that head.
     """
     keras = import_keras()
     layers = keras.layers
-    ids = keras.Input((network.sequence.length,), dtype="int32", name="ids")
+    ids = keras.Input((None,), dtype="int32", name="ids")
     x = layers.Embedding(
         network.embedding.vocabulary,
         network.embedding.dimension,
