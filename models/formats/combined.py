@@ -34,7 +34,11 @@ _CONTROL = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b"f
 
 
 class CombinedFormat:
-    """Lines of the combined and common log formats. Whatever follows the known fields is ignored."""
+    """Lines of the combined and common log formats.
+
+    Whatever follows the known fields is ignored, and headers that are cut short, as syslog does to a long line, are
+    left out: a client must not escape by a long user agent.
+    """
 
     name = "combined"
 

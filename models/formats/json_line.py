@@ -87,7 +87,7 @@ def _check_depth(value: JSON) -> None:
     level = [value]
     while level:
         depth += 1
-        if depth > DEPTH_LIMIT + 1:
+        if depth > DEPTH_LIMIT:
             raise UnparsableError(f"JSON is nested deeper than {DEPTH_LIMIT}")
         level = [
             child
