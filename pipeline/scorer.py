@@ -1,0 +1,126 @@
+"""The scorer's thread: channel → micro-batch → judgement → outbox → settled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from weirlog.pipeline.alerts import Alert
+from weirlog.pipeline.batching import BatchLimits, MicroBatcher
+from weirlog.pipeline.channel import Channel, ChannelClosed
+from weirlog.pipeline.dead_letters import DeadLetter
+from weirlog.pipeline.errors import RetryableError
+from weirlog.pipeline.ledger import settle_all
+from weirlog.pipeline.metrics import Metrics
+from weirlog.pipeline.records import Record
+from weirlog.pipeline.scoring import Judge, Judgement
+from weirlog.pipeline.timing import Backoff, Clock
+
+log = structlog.get_logger(__name__)
+
+IDLE_S = 0.5
+"""The longest wait for records: how often an idle scorer looks for groups to release and shows that it is alive."""
+
+
+class AlertStore(Protocol):
+    """What the scorer asks of the outbox."""
+
+    def take(self, alerts: Sequence[Alert], dead: Sequence[DeadLetter]) -> None: ...
+
+    def release_groups(self) -> int: ...
+
+
+class Scorer:
+    """Judges what comes out of the channel, and settles it once the outcome is durable.
+
+    Args:
+        channel: where records come from; the scorer ends when it is closed and empty.
+        judge: decides; can be replaced while running, from any thread.
+        store: takes alerts and dead letters durably.
+        limits: when a micro-batch is closed.
+        aborting: set when the process must end at once; unsettled records will be read again at the next start.
+        clock: time.
+        metrics: where figures go.
+        backoff: how long to wait when the store cannot take more.
+    """
+
+    def __init__(
+        self,
+        channel: Channel[Record],
+        judge: Judge,
+        store: AlertStore,
+        limits: BatchLimits,
+        *,
+        aborting: threading.Event,
+        clock: Clock,
+        metrics: Metrics,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.judge = judge
+        self.last_beat = clock.monotonic()
+        self.failure: str | None = None
+        """Why the store takes nothing at present, or None."""
+        self._channel = channel
+        self._store = store
+        self._batcher = MicroBatcher(limits)
+        self._aborting = aborting
+        self._clock = clock
+        self._metrics = metrics
+        self._backoff = backoff or Backoff(first_s=0.1, limit_s=5.0)
+
+    def run(self) -> None:
+        """Work until the channel is closed and empty, then flush what is left. Blocks all the while."""
+        open_ = True
+        while open_ and not self._aborting.is_set():
+            wait_s = min(IDLE_S, max(0.0, self._batcher.due_in_s(self._clock.monotonic())))
+            try:
+                self._batcher.add(self._channel.take(wait_s))
+            except ChannelClosed:
+                open_ = False
+            while batch := self._batcher.next_batch(self._clock.monotonic(), flush=not open_):
+                if not self._handle(batch):
+                    return
+            self.last_beat = self._clock.monotonic()
+            self._attempt(self._store.release_groups)
+
+    def _handle(self, batch: Sequence[Record]) -> bool:
+        started = self._clock.monotonic()
+        judgement = self.judge.judge(batch)
+        self._metrics.observe("score_seconds", self._clock.monotonic() - started)
+        self._metrics.observe("batch_records", len(batch))
+        if not self._keep(judgement):
+            return False
+        settle_all(record.receipt for record in batch)
+        if judgement.alerts:
+            self._metrics.observe("record_to_alert_seconds", self._clock.monotonic() - batch[0].read_at)
+        self.last_beat = self._clock.monotonic()
+        return True
+
+    def _keep(self, judgement: Judgement) -> bool:
+        """Hand a judgement to the store, however long that takes: meanwhile the channel fills and the sources pause."""
+        if not (judgement.alerts or judgement.dead):
+            return True
+        while not self._attempt(lambda: self._store.take(judgement.alerts, judgement.dead)):
+            if self._clock.wait(self._aborting, self._backoff.next_s()):
+                return False
+        return True
+
+    def _attempt(self, act: Callable[[], object]) -> bool:
+        """Return whether the store did it; a store that is full or cannot write is waited for."""
+        try:
+            act()
+        except RetryableError as error:
+            if self.failure is None:
+                log.error("alerts cannot be stored; detection waits", reason=str(error))
+            self.failure = str(error)
+            # Waiting for the store is slow, not stuck: the supervisor must not kill what would lose its place.
+            self.last_beat = self._clock.monotonic()
+            return False
+        if self.failure is not None:
+            log.info("alerts can be stored again")
+        self.failure = None
+        self._backoff.reset()
+        return True
