@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections.abc import Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -148,7 +149,7 @@ class _Traceback(list[str]):
 
 def _make_safe(_logger: object, _method: str, event: EventDict) -> EventDict:
     safe: EventDict = {}
-    for key, value in list(event.items())[:FIELDS_LIMIT]:
+    for key, value in islice(event.items(), FIELDS_LIMIT):
         safe[printable(str(key), 64)] = make_safe(value)
     return safe
 
@@ -172,12 +173,15 @@ def make_safe(value: object, depth: int = 0) -> Any:
 def _safe_container(value: object, depth: int, limit: int) -> Any:
     if isinstance(value, _Traceback):
         return [printable(line, 4 * NESTED_TEXT_LIMIT) for line in value]
-    if depth < DEPTH_LIMIT and isinstance(value, Mapping):
-        chosen = list(value.items())[:ITEMS_LIMIT]
+    if depth >= DEPTH_LIMIT and isinstance(value, Mapping | Sequence | AbstractSet):
+        # Not its text: that of lists in lists grows without end.
+        return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, Mapping):
+        chosen = list(islice(value.items(), ITEMS_LIMIT))
         safe = {printable(str(key), 64): make_safe(item, depth + 1) for key, item in chosen}
         return safe | ({"…": f"+{len(value) - ITEMS_LIMIT}"} if len(value) > ITEMS_LIMIT else {})
-    if depth < DEPTH_LIMIT and isinstance(value, Sequence | AbstractSet):
-        items = [make_safe(item, depth + 1) for item in list(value)[:ITEMS_LIMIT]]
+    if isinstance(value, Sequence | AbstractSet):
+        items = [make_safe(item, depth + 1) for item in islice(value, ITEMS_LIMIT)]
         return items + ([f"… (+{len(value) - ITEMS_LIMIT})"] if len(value) > ITEMS_LIMIT else [])
     try:
         return printable(str(value), limit)
