@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import anyio
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from weirlog.daemon.metrics import CONTENT_TYPE
 from weirlog.daemon.web.guard import LOOPBACK_NAMES, Guard
@@ -45,7 +45,7 @@ class _Json(Response):
         return json.dumps(content, allow_nan=False).encode() + b"\n"
 
 
-def build_app(state: WebState, *, loopback: bool, closing: threading.Event) -> Starlette:
+def build_app(state: WebState, *, loopback: bool, closing: threading.Event) -> ASGIApp:
     """Return the ASGI application.
 
     Args:
@@ -65,7 +65,8 @@ def build_app(state: WebState, *, loopback: bool, closing: threading.Event) -> S
         *_page_routes(),
     ]
     names = LOOPBACK_NAMES if loopback else None
-    return Starlette(routes=routes, middleware=[Middleware(Guard, names=names)])
+    # Around the whole and not as Starlette's middleware, which an answer about a crash would not pass.
+    return Guard(Starlette(routes=routes), names)
 
 
 def _page_routes() -> list[Route]:

@@ -1,0 +1,508 @@
+"""The HTTP interface: what it answers, to whom, and what it does not let happen."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from fakes import eventually
+
+from weirlog.daemon.web import app as app_module
+from weirlog.daemon.web import protocol as protocol_module
+from weirlog.daemon.web.app import build_app
+from weirlog.daemon.web.guard import HEADERS
+from weirlog.daemon.web.server import WebServer
+from weirlog.daemon.web.state import RefusedError, WebState
+from weirlog.pipeline.errors import StopError
+from weirlog.pipeline.timing import Deadline, SystemClock
+
+WEB = Path(app_module.__file__).parent
+HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[2J\x9b\u202e"
+
+
+@dataclass
+class FakeDaemon:
+    """What the web interface asks, scripted."""
+
+    reasons: list[str] = field(default_factory=list)
+    stored: list[Mapping[str, Any]] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    scored: list[bytes] = field(default_factory=list)
+
+    def alerts(self, count: int) -> Sequence[Mapping[str, Any]]:
+        self.asked.append(count)
+        return self.stored[-count:][::-1]
+
+    def score(self, body: bytes) -> Mapping[str, Any]:
+        self.scored.append(body)
+        if body == b"nonsense":
+            raise RefusedError("this is no request log")
+        return {"score": 0.5, "verdict": "attack"}
+
+    def state(self) -> WebState:
+        return WebState(
+            metrics=lambda: b"weirlog_alerts_total 1\n",
+            readiness=lambda: list(self.reasons),
+            alerts=self.alerts,
+            stats=lambda: {"version": "1", "note": HOSTILE},
+            score=self.score,
+        )
+
+
+@pytest.fixture
+def daemon() -> FakeDaemon:
+    return FakeDaemon()
+
+
+class Asker:
+    """Asks the application without a server; each request has an event loop of its own."""
+
+    def __init__(self, state: WebState, *, loopback: bool = True) -> None:
+        self._state = state
+        self._loopback = loopback
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            app = build_app(self._state, loopback=self._loopback, closing=threading.Event())
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:9464") as asker:
+                return await asker.request(method, path, **options)
+
+        return anyio.run(ask)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+
+async def in_parts(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+@contextlib.contextmanager
+def serving(state: WebState, **options: Any) -> Iterator[tuple[WebServer, str]]:
+    server = WebServer(state, "127.0.0.1", 0, **options)
+    address = server.start()
+    try:
+        yield server, f"http://{address}"
+    finally:
+        assert server.stop(Deadline(SystemClock(), 10))
+
+
+# --- endpoints -----------------------------------------------------------------------------------------------------
+
+
+def test_metrics_are_served_as_prometheus_reads_them(daemon: FakeDaemon) -> None:
+    answer = Asker(daemon.state()).get("/metrics")
+    assert answer.text == "weirlog_alerts_total 1\n"
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_alive_asks_nobody(daemon: FakeDaemon) -> None:
+    def fail() -> Any:
+        raise AssertionError
+
+    state = WebState(fail, fail, lambda _: fail(), fail)
+    assert Asker(state).get("/healthz").text == "ok\n"
+
+
+def test_ready_is_200_and_not_ready_503_with_the_reasons(daemon: FakeDaemon) -> None:
+    asker = Asker(daemon.state())
+    assert (asker.get("/readyz").status_code, asker.get("/readyz").json()) == (200, {"ready": True, "reasons": []})
+    daemon.reasons.append("source file-0 fails")
+    answer = asker.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"ready": False, "reasons": ["source file-0 fails"]})
+
+
+def test_alerts_come_newest_first_and_as_many_as_asked_for(daemon: FakeDaemon) -> None:
+    daemon.stored = [{"id": str(number)} for number in range(5)]
+    asker = Asker(daemon.state())
+    assert asker.get("/api/alerts?limit=2").json() == {"alerts": [{"id": "4"}, {"id": "3"}]}
+    asker.get("/api/alerts")
+    assert daemon.asked == [2, 100]
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "-1", "x", "", "1e2", "9" * 5000, "٣"])
+def test_a_wrong_limit_is_refused_and_not_asked_for(daemon: FakeDaemon, limit: str) -> None:
+    answer = Asker(daemon.state()).get("/api/alerts", params={"limit": limit})
+    assert answer.status_code == 400
+    assert "from 1 to 500" in answer.json()["error"]
+    assert daemon.asked == []
+
+
+def test_json_is_ascii_so_that_a_terminal_obeys_nothing_in_it(daemon: FakeDaemon) -> None:
+    answer = Asker(daemon.state()).get("/api/stats")
+    assert answer.json()["note"] == HOSTILE
+    assert answer.content.rstrip().isascii()
+    assert answer.content.rstrip().decode().isprintable()
+
+
+def test_a_request_log_is_scored(daemon: FakeDaemon) -> None:
+    answer = Asker(daemon.state()).post("/api/score", content=b'{"method":"get"}')
+    assert answer.json() == {"score": 0.5, "verdict": "attack"}
+    assert daemon.scored == [b'{"method":"get"}']
+
+
+def test_what_cannot_be_scored_is_422_with_the_reason(daemon: FakeDaemon) -> None:
+    answer = Asker(daemon.state()).post("/api/score", content=b"nonsense")
+    assert (answer.status_code, answer.json()) == (422, {"error": "this is no request log"})
+
+
+def test_scoring_can_be_left_out(daemon: FakeDaemon) -> None:
+    assert Asker(replace(daemon.state(), score=None)).post("/api/score", content=b"x").status_code == 404
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_body_past_1_mib_is_refused_unread(daemon: FakeDaemon, chunked: bool) -> None:
+    limit = app_module.BODY_LIMIT_BYTES
+    asker = Asker(daemon.state())
+    content = in_parts(b"x" * limit, b"y") if chunked else b"x" * (limit + 1)
+    assert asker.post("/api/score", content=content).status_code == 413
+    assert asker.post("/api/score", content=b"x" * limit).status_code == 200
+    assert len(daemon.scored) == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/api/alerts", "/api/stats", "/api/stream"])
+def test_everything_but_scoring_can_only_be_read(daemon: FakeDaemon, path: str) -> None:
+    asker = Asker(daemon.state())
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+        assert asker.request(method, path).status_code == 405
+    assert asker.get("/api/score").status_code == 405
+
+
+# --- the guard -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/app.js", "/api/alerts", "/api/alerts?limit=x", "/nowhere", "/api/score"])
+def test_every_answer_carries_the_security_headers(daemon: FakeDaemon, path: str) -> None:
+    answer = Asker(daemon.state()).get(path)
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+def test_refusals_carry_them_too(daemon: FakeDaemon) -> None:
+    answer = Asker(daemon.state()).get("/", headers={"host": "attacker.example"})
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+def test_the_policy_allows_no_script_but_the_pages_own_and_no_frame() -> None:
+    policy = dict(part.strip().partition(" ")[::2] for part in HEADERS["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert "unsafe" not in HEADERS["Content-Security-Policy"]
+    assert (HEADERS["X-Content-Type-Options"], HEADERS["Cache-Control"]) == ("nosniff", "no-store")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:9464", "LOCALHOST:1", "127.0.0.1:9464", "[::1]:9464", "[::1]"]
+)
+def test_on_loopback_its_own_names_are_served(daemon: FakeDaemon, host: str) -> None:
+    assert Asker(daemon.state()).get("/healthz", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "attacker.example",
+        "attacker.example:9464",
+        "localhost.attacker.example",
+        "127.0.0.1.nip.io",
+        "",
+        "[::1",
+        "localhost@x",
+    ],
+)
+def test_on_loopback_a_foreign_name_is_refused(daemon: FakeDaemon, host: str) -> None:
+    """DNS rebinding: the name of an attacker's page, made to resolve to 127.0.0.1."""
+    assert Asker(daemon.state()).get("/api/alerts", headers={"host": host}).status_code == 421
+    assert daemon.asked == []
+
+
+def test_elsewhere_any_name_is_served(daemon: FakeDaemon) -> None:
+    assert Asker(daemon.state(), loopback=False).get("/healthz", headers={"host": "weirlog.example"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://attacker.example", "null", "http://localhost:80", "http://localhost:9464.attacker.example"]
+)
+def test_other_sites_may_not_ask(daemon: FakeDaemon, origin: str) -> None:
+    answer = Asker(daemon.state()).post("/api/score", content=b"x", headers={"origin": origin})
+    assert answer.status_code == 403
+    assert daemon.scored == []
+
+
+def test_the_page_itself_may_ask(daemon: FakeDaemon) -> None:
+    answer = Asker(daemon.state()).post("/api/score", content=b"x", headers={"origin": "http://localhost:9464"})
+    assert answer.status_code == 200
+
+
+# --- the page ------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_and_its_files_are_served(daemon: FakeDaemon) -> None:
+    asker = Asker(daemon.state())
+    page = asker.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for path, kind in (("app.js", "text/javascript"), ("app.css", "text/css")):
+        assert f'"{path}"' in page.text
+        assert asker.get(f"/{path}").headers["content-type"] == f"{kind}; charset=utf-8"
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_nothing_inline() -> None:
+    page = (WEB / "index.html").read_text()
+    everything = page + (WEB / "app.js").read_text() + (WEB / "app.css").read_text()
+    assert re.findall(r"https?://|//[a-z]+\.|@import|url\(", everything) == []
+    assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\son[a-z]+=|\sstyle=|javascript:", page) == []
+
+
+def test_text_of_attackers_never_becomes_markup() -> None:
+    script = (WEB / "app.js").read_text()
+    assert "textContent" in script
+    assert (
+        re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|\.src\b|\.href\b", script)
+        == []
+    )
+
+
+def test_the_page_asks_only_what_is_served(daemon: FakeDaemon) -> None:
+    script = (WEB / "app.js").read_text()
+    asked = set(re.findall(r"ask\([\"`]([a-z/]+)", script))
+    assert asked == {"readyz", "api/alerts", "api/stats"}
+    asker = Asker(daemon.state())
+    assert {asker.get(f"/{path}").status_code for path in asked} == {200}
+
+
+# --- bounds --------------------------------------------------------------------------------------------------------
+
+
+def test_a_failing_callable_is_500_without_its_words(daemon: FakeDaemon) -> None:
+    def fail() -> Any:
+        raise RuntimeError("the password is sesame")
+
+    answer = Asker(replace(daemon.state(), stats=fail)).get("/api/stats")
+    assert answer.status_code == 500
+    assert "sesame" not in answer.text
+    assert answer.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+
+
+def test_few_calls_run_at_once_and_those_without_a_thread_are_told(
+    daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "CALL_LIMIT_S", 0.3)
+    release, running = threading.Event(), []
+
+    def stats() -> Mapping[str, Any]:
+        running.append(1)
+        release.wait(10)
+        return {}
+
+    codes: list[int] = []
+    with serving(replace(daemon.state(), stats=stats)) as (_, address):
+        askers = [
+            threading.Thread(target=lambda: codes.append(httpx.get(f"{address}/api/stats", timeout=20).status_code))
+            for _ in range(app_module.CALLS_LIMIT + 3)
+        ]
+        for asker in askers:
+            asker.start()
+        assert eventually(lambda: codes == [503] * 3)
+        assert len(running) == app_module.CALLS_LIMIT
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        release.set()
+        for asker in askers:
+            asker.join()
+    assert sorted(codes) == [200] * app_module.CALLS_LIMIT + [503] * 3
+
+
+def test_a_client_that_never_finishes_its_request_is_cut_off(
+    daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol_module, "REQUEST_LIMIT_S", 0.2)
+    with serving(daemon.state()) as (_, address):
+        host, _, port = address.removeprefix("http://").rpartition(":")
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        for beginning in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "):
+            with socket.create_connection((host, int(port)), timeout=10) as slow:
+                slow.sendall(beginning)
+                with contextlib.suppress(ConnectionResetError):
+                    assert slow.recv(100) == b""
+
+
+def test_a_body_that_never_comes_is_given_up(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "CALL_LIMIT_S", 0.2)
+    with serving(daemon.state()) as (_, address):
+        host, _, port = address.removeprefix("http://").rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as slow:
+            slow.sendall(b"POST /api/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
+            assert slow.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_an_answer_under_way_is_not_cut_off_as_slow(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol_module, "REQUEST_LIMIT_S", 0.1)
+    ended = threading.Event()
+
+    def stats() -> Mapping[str, Any]:
+        ended.wait(0.5)
+        return {"done": True}
+
+    with serving(replace(daemon.state(), stats=stats)) as (_, address):
+        assert httpx.get(f"{address}/api/stats", timeout=10).json() == {"done": True}
+
+
+# --- the stream ----------------------------------------------------------------------------------------------------
+
+
+def events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
+    name = ""
+    for line in lines:
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+def test_the_stream_tells_new_alerts_in_order_and_no_old_ones(
+    daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "STREAM_INTERVAL_S", 0.02)
+    daemon.stored = [{"id": "old"}]
+    with serving(daemon.state()) as (_, address), httpx.stream("GET", f"{address}/api/stream", timeout=10) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = answer.iter_lines()
+        assert next(lines) == ": from now on"
+        daemon.stored = [*daemon.stored, {"id": "a", "text": HOSTILE}, {"id": "b"}]
+        told = events(lines)
+        assert [next(told), next(told)] == [("alert", {"id": "a", "text": HOSTILE}), ("alert", {"id": "b"})]
+        daemon.stored = [*daemon.stored, {"id": "c"}]
+        assert next(told) == ("alert", {"id": "c"})
+
+
+def test_a_gap_in_the_stream_is_told(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "STREAM_INTERVAL_S", 0.02)
+    with serving(daemon.state()) as (_, address), httpx.stream("GET", f"{address}/api/stream", timeout=10) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        daemon.stored = [{"id": str(number)} for number in range(app_module.STREAM_WINDOW + 1)]
+        told = events(lines)
+        assert next(told) == ("gap", {})
+        assert next(told) == ("alert", {"id": "1"})
+
+
+def test_streams_are_few_and_come_free_again(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "STREAM_INTERVAL_S", 0.02)
+    with serving(daemon.state()) as (_, address):
+        with contextlib.ExitStack() as stack:
+            kept = []  # httpx hangs up on an iterator that is forgotten
+            for _ in range(app_module.STREAMS_LIMIT):
+                answer = stack.enter_context(httpx.stream("GET", f"{address}/api/stream", timeout=10))
+                kept.append(answer.iter_lines())
+                assert next(kept[-1]) == ": from now on"
+            assert httpx.get(f"{address}/api/stream").status_code == 503
+
+        def opens() -> bool:
+            with httpx.stream("GET", f"{address}/api/stream", timeout=10) as again:
+                return again.status_code == 200
+
+        assert eventually(opens)
+
+
+def test_an_open_stream_does_not_hold_up_the_stop(daemon: FakeDaemon) -> None:
+    with (
+        serving(daemon.state()) as (server, address),
+        httpx.stream("GET", f"{address}/api/stream", timeout=10) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(lines) == ": from now on"
+        started = time.monotonic()
+        assert server.stop(Deadline(SystemClock(), 10))
+        assert time.monotonic() - started < 5
+        assert set(lines) <= {"", ":"}
+
+
+# --- the server ----------------------------------------------------------------------------------------------------
+
+
+def test_port_0_is_any_free_port_and_the_page_is_there(daemon: FakeDaemon) -> None:
+    with serving(daemon.state()) as (_, address):
+        answer = httpx.get(address)
+    assert "<title>weirlog</title>" in answer.text
+    assert "server" not in answer.headers
+
+
+def test_an_address_in_use_stops_with_the_remedy(daemon: FakeDaemon) -> None:
+    with serving(daemon.state()) as (_, address):
+        port = int(address.rpartition(":")[2])
+        with pytest.raises(
+            StopError, match=rf"cannot listen on 127\.0\.0\.1:{port} \(Address already in use\).*http\.listen"
+        ):
+            WebServer(daemon.state(), "127.0.0.1", port).start()
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "nowhere.invalid"])
+def test_an_address_that_is_not_this_machines_stops(daemon: FakeDaemon, host: str) -> None:
+    with pytest.raises(StopError, match="listen"):
+        WebServer(daemon.state(), host, 0).start()
+
+
+def test_a_port_is_free_again_after_the_stop(daemon: FakeDaemon) -> None:
+    with serving(daemon.state()) as (_, address):
+        httpx.get(f"{address}/healthz")
+    again = WebServer(daemon.state(), "127.0.0.1", int(address.rpartition(":")[2]))
+    again.start()
+    assert again.stop(Deadline(SystemClock(), 10))
+
+
+def test_stopping_twice_or_before_the_start_is_no_error(daemon: FakeDaemon) -> None:
+    server = WebServer(daemon.state(), "127.0.0.1", 0)
+    assert server.stop(Deadline(SystemClock(), 1))
+    with serving(daemon.state()) as (started, _):
+        assert started.stop(Deadline(SystemClock(), 10))
+
+
+def test_stopping_at_once_after_the_start_ends_the_thread(daemon: FakeDaemon) -> None:
+    server = WebServer(daemon.state(), "127.0.0.1", 0)
+    server.start()
+    assert server.stop(Deadline(SystemClock(), 10))
+    assert not any(thread.name == "web" for thread in threading.enumerate())
+
+
+def test_a_crash_of_its_thread_is_told(daemon: FakeDaemon) -> None:
+    class Broken(WebServer):
+        def _load(self) -> Any:
+            raise MemoryError("no more")
+
+    told: list[BaseException] = []
+    server = Broken(daemon.state(), "127.0.0.1", 0, on_crash=told.append)
+    server.start()
+    assert eventually(lambda: bool(told))
+    assert isinstance(told[0], MemoryError)
+    assert server.stop(Deadline(SystemClock(), 10))
+
+
+def test_the_signal_handlers_of_the_process_are_left_alone(daemon: FakeDaemon) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with serving(daemon.state()) as (_, address):
+        httpx.get(f"{address}/healthz")
+        during = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert before == during
+
+
+def test_nothing_of_the_web_is_loaded_before_the_server_starts() -> None:
+    code = "import sys, weirlog.daemon.web.server\nprint([m for m in ('starlette', 'uvicorn', 'anyio') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-Ic", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
