@@ -20,6 +20,7 @@ import anyio
 import httpx
 import pytest
 from fakes import eventually
+from servers import require_program
 
 from weirlog.daemon.web import app as app_module
 from weirlog.daemon.web import protocol as protocol_module
@@ -286,6 +287,69 @@ def test_the_page_asks_only_what_is_served(daemon: FakeDaemon) -> None:
     assert asked == {"readyz", "api/alerts", "api/stats"}
     asker = Asker(daemon.state())
     assert {asker.get(f"/{path}").status_code for path in asked} == {200}
+
+
+BROWSER = """
+const parts = {};
+const made = (tag) => ({tag, children: [], className: "", hidden: null, textContent: "",
+  append(...nodes) { this.children.push(...nodes); }, replaceChildren(...nodes) { this.children = nodes; }});
+const text = (node) => node.textContent + node.children.map(text).join("|");
+globalThis.document = {hidden: false, createElement: made, getElementById: (id) => (parts[id] ??= made(id))};
+const answers = JSON.parse(process.argv[1]);
+globalThis.fetch = async (path) => ({json: async () => answers[path.split("?")[0]]});
+let left = 2;
+globalThis.setTimeout = (next) => {
+  if (--left) { answers["api/stats"].figures.records_scored_total[""] += 1000; next(); return; }
+  console.log(JSON.stringify(Object.fromEntries(Object.keys(parts).map((id) => [id, text(parts[id])]))));
+  process.exit(0);  // AbortSignal.timeout would keep it waiting
+};
+"""
+
+
+@pytest.mark.server
+def test_the_page_shows_state_figures_and_alerts() -> None:
+    alert = {
+        "id": "1",
+        "time": "2026-01-02T03:04:05Z",
+        "score": 0.98765,
+        "kind": "xss",
+        "client": {"address": "203.0.113.7"},
+        "request": {"method": "get", "path": "/a", "query": {"q": HOSTILE}, "requestPayload": None},
+        "explanation": {"field": "query.q", "excerpt": "ab<script>cd", "start": 2, "end": 10},
+        "count": 3,
+    }
+    answers = {
+        "readyz": {"ready": False, "reasons": ["source file-0 fails", HOSTILE]},
+        "api/alerts": {"alerts": [alert, {"id": "2"}]},
+        "api/stats": {
+            "version": "1.2.3",
+            "model": {"name": "default"},
+            "figures": {
+                "records_scored_total": {"": 5},
+                "source_lag": {"file-0": 7},
+                "outbox_pending": {"a": 1, "b": 2},
+            },
+        },
+    }
+    script = BROWSER + (WEB / "app.js").read_text()
+    command = [require_program("node"), "-e", script, json.dumps(answers)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+    page = json.loads(done.stdout)
+    assert page["state"].startswith("not ready: source file-0 fails; </script><img")
+    assert page["state"].isprintable()
+    assert "0.9877|xss|203.0.113.7|GET /a" in page["alerts"]
+    assert "query.q: ab|<script>|cd" in page["alerts"]
+    assert page["alerts"].isprintable()
+    for figure in (
+        "Requests scored|1,005",
+        "Alerts waiting|3",
+        "Not yet read: file-0|7",
+        "Model|default",
+        "Version|1.2.3",
+    ):
+        assert figure in page["figures"]
+    assert re.search(r"Requests a second\|[1-9]", page["figures"])
 
 
 # --- bounds --------------------------------------------------------------------------------------------------------

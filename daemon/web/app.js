@@ -85,8 +85,8 @@ function figureOf(name, value) {
 
 function showStats(stats) {
   const now = performance.now();
-  const metrics = stats.metrics || {};
-  const totals = Object.fromEntries(Object.keys(RATES).map((name) => [name, total(metrics[name])]));
+  const figures = stats.figures || {};
+  const totals = Object.fromEntries(Object.keys(RATES).map((name) => [name, total(figures[name])]));
   const boxes = [];
   for (const [name, title] of Object.entries(RATES)) {
     const seconds = (now - shown.at) / 1000;
@@ -96,16 +96,15 @@ function showStats(stats) {
   boxes.push(
     figureOf("Requests scored", totals.records_scored_total.toLocaleString()),
     figureOf("Attacks", totals.attacks_total.toLocaleString()),
-    figureOf("Alerts delivered", total(metrics.alerts_delivered_total).toLocaleString()),
-    figureOf("Alerts waiting", total(metrics.outbox_pending).toLocaleString()),
-    figureOf("Unparsable records", total(metrics.records_unparsable_total).toLocaleString()),
+    figureOf("Alerts delivered", total(figures.alerts_delivered_total).toLocaleString()),
+    figureOf("Alerts waiting", total(figures.outbox_pending).toLocaleString()),
+    figureOf("Unparsable records", total(figures.records_unparsable_total).toLocaleString()),
   );
-  for (const [name, lag] of Object.entries(metrics.source_lag || {})) {
+  for (const [name, lag] of Object.entries(figures.source_lag || {})) {
     boxes.push(figureOf(`Not yet read: ${name}`, lag.toLocaleString()));
   }
-  for (const [name, value] of Object.entries(stats)) {
-    if (typeof value !== "object") boxes.push(figureOf(name, value));
-  }
+  if (stats.model) boxes.push(figureOf("Model", stats.model.name ?? ""));
+  if (stats.version) boxes.push(figureOf("Version", stats.version));
   shown.totals = totals;
   shown.at = now;
   document.getElementById("figures").replaceChildren(...boxes);

@@ -21,7 +21,8 @@ class WebState:
         metrics: all figures as Prometheus reads them.
         readiness: the reasons why the daemon is not ready; none when it is.
         alerts: the latest so many alerts, newest first.
-        stats: figures and names for the web page, plain JSON.
+        stats: plain JSON; the page shows its `version`, `model.name` and `figures`, a snapshot of the metrics by name
+            and label.
         score: the verdict on one request log, given as bytes; raises RefusedError. None where scoring is not offered.
     """
 
