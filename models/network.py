@@ -179,9 +179,11 @@ def _dropout(rate: float) -> list[str]:
 
 def _recurrent(layer: Recurrent) -> str:
     name = "LSTM" if isinstance(layer, Lstm) else "SimpleRNN"
-    settings = [] if layer.activation == "tanh" else [layer.activation]
+    settings = [str(layer.units)]
+    if layer.activation != "tanh":
+        settings.append(layer.activation)
     if isinstance(layer, Lstm) and layer.recurrent_activation != "sigmoid":
         settings.append(f"recurrent {layer.recurrent_activation}")
     if layer.recurrent_dropout:
         settings.append(f"recurrent dropout {layer.recurrent_dropout:g}")
-    return f"{name}({', '.join([str(layer.units), *settings])})"
+    return f"{name}({', '.join(settings)})"

@@ -1,0 +1,308 @@
+"""A model on disk: a directory with a manifest and its weights, verified byte for byte before anything is believed.
+
+    manifest.json          everything but the weights: network, tokenizer, threshold, kinds, metrics, provenance
+    weights.safetensors    float32 arrays by the names of `Network.shapes`
+
+The manifest holds the SHA-256 of the weights file, and its own digest over all the rest of it; that digest is the
+model's, in alerts and metrics. Both formats hold data only: loading runs nothing that a file says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Final
+
+import msgspec
+import numpy as np
+import safetensors.numpy
+from msgspec import Meta, Struct
+from safetensors import SafetensorError
+
+from weirlog.models.engines import FloatArray
+from weirlog.models.errors import ArtifactError, UnsupportedError
+from weirlog.models.network import Network
+from weirlog.models.request import JSON
+from weirlog.models.text import text_preparation
+from weirlog.models.tokenizer import Tokenizer
+
+FORMAT: Final = 1
+"""Version of the layout on disk; it grows when a release writes what an older one would misread."""
+MANIFEST: Final = "manifest.json"
+WEIGHTS: Final = "weights.safetensors"
+MANIFEST_LIMIT_BYTES: Final = 64 << 20  # a word vocabulary of a million entries takes 20 MiB
+WEIGHTS_LIMIT_BYTES: Final = 1 << 30
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class _Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    format: int
+    name: str
+    created: Annotated[str, Meta(max_length=64)]
+    network: Network
+    tokenizer: dict[str, Any]
+    text: Annotated[str, Meta(max_length=64)]
+    threshold: float
+    kinds: tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...]
+    metrics: dict[str, Any]
+    training: dict[str, Any]
+    weights_sha256: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model with all that it takes to score a request with it.
+
+    Attributes:
+        name: what people call it: letters, digits, dots, dashes.
+        created: when it was trained, ISO 8601.
+        text: version of the preparation from Request to text.
+        threshold: the score from which a request counts as an attack, chosen on validation data.
+        weights: float32 by the names of `Network.shapes`.
+        kinds: names of the second head's classes, in its order.
+        metrics: what it measured on test data.
+        training: where it comes from: data, preset, seed, versions.
+        digest: SHA-256 in hexadecimal over everything above; computed when left out.
+
+    Raises:
+        ArtifactError: the parts do not fit each other, or a weight is not finite.
+        UnsupportedError: this release does not know its text preparation.
+    """
+
+    name: str
+    created: str
+    network: Network
+    tokenizer: Tokenizer
+    text: str
+    threshold: float
+    weights: Mapping[str, FloatArray]
+    kinds: tuple[str, ...] = ()
+    metrics: Mapping[str, JSON] = field(default_factory=dict)
+    training: Mapping[str, JSON] = field(default_factory=dict)
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self)
+        object.__setattr__(self, "weights", MappingProxyType(dict(self.weights)))
+        if not self.digest:
+            object.__setattr__(self, "digest", self._files()[0]["digest"])
+
+    def save(self, directory: Path) -> None:
+        """Write the artifact to `directory`, which must not exist; all of it is durable there, or nothing is.
+
+        Raises:
+            ArtifactError: something stands there already.
+            OSError: it cannot be written.
+        """
+        if directory.exists() or directory.is_symlink():
+            raise ArtifactError(f"{directory} exists already: choose another directory, or remove it first")
+        manifest, weights = self._files()
+        parent = directory.absolute().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=parent))
+        try:
+            building.chmod(0o755)
+            _write(building / MANIFEST, _render(manifest))
+            _write(building / WEIGHTS, weights)
+            _sync_directory(building)
+            # rename(2) replaces an empty directory at most, never one with something in it.
+            building.rename(directory)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+        _sync_directory(parent)
+
+    def _files(self) -> tuple[dict[str, Any], bytes]:
+        weights = safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in self.weights.items()})
+        manifest = {
+            "format": FORMAT,
+            "name": self.name,
+            "created": self.created,
+            "network": msgspec.to_builtins(self.network),
+            "tokenizer": self.tokenizer.to_json(),
+            "text": self.text,
+            "threshold": self.threshold,
+            "kinds": list(self.kinds),
+            "metrics": dict(self.metrics),
+            "training": dict(self.training),
+            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        }
+        return {**manifest, "digest": _digest(manifest)}, weights
+
+
+def load(ref: str | Path) -> Artifact:
+    """Return the artifact that `ref` names: a bundled model's name, or a directory.
+
+    A bundled name wins over a directory of that name; write `./default` for the directory.
+
+    Raises:
+        UnsupportedError: it was written by a newer release, or uses what this one does not know.
+        ArtifactError: it is missing, incomplete, changed by so much as a byte, or does not fit together.
+    """
+    if isinstance(ref, str) and ref in list_shipped():
+        with resources.as_file(resources.files("weirlog.models.shipped") / ref) as directory:
+            return _load_directory(directory)
+    directory = Path(ref)
+    if not directory.is_dir():
+        shipped = ", ".join(list_shipped()) or "none"
+        raise ArtifactError(f"model {str(ref)!r} is neither a directory nor a bundled model (bundled: {shipped})")
+    return _load_directory(directory)
+
+
+def verify(ref: str | Path) -> str:
+    """Return the digest of an artifact after every check that `load` makes; raises as it does."""
+    return load(ref).digest
+
+
+def list_shipped() -> list[str]:
+    """Return the names of the bundled models, sorted."""
+    shipped = resources.files("weirlog.models.shipped")
+    return sorted(entry.name for entry in shipped.iterdir() if (entry / MANIFEST).is_file())
+
+
+def _load_directory(directory: Path) -> Artifact:
+    manifest = _read_manifest(directory / MANIFEST)
+    path = directory / WEIGHTS
+    content = _read(path, WEIGHTS_LIMIT_BYTES)
+    found = hashlib.sha256(content).hexdigest()
+    if found != manifest.weights_sha256:
+        raise _changed(path, "SHA-256", manifest.weights_sha256, found)
+    try:
+        weights = safetensors.numpy.load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: not readable as safetensors ({error}); train or import it again") from error
+    return Artifact(
+        name=manifest.name,
+        created=manifest.created,
+        network=manifest.network,
+        tokenizer=Tokenizer.from_json(manifest.tokenizer),
+        text=manifest.text,
+        threshold=manifest.threshold,
+        weights=weights,
+        kinds=manifest.kinds,
+        metrics=manifest.metrics,
+        training=manifest.training,
+        digest=manifest.digest,
+    )
+
+
+def _read_manifest(path: Path) -> _Manifest:
+    content = _read(path, MANIFEST_LIMIT_BYTES)
+    try:
+        value = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: not JSON ({error}); copy the model again") from error
+    if not isinstance(value, dict):
+        raise ArtifactError(f"{path}: expected a JSON object, found {type(value).__name__}; copy the model again")
+    version = value.get("format")
+    if type(version) is int and version > FORMAT:
+        raise UnsupportedError(
+            f"{path}: format {version} is newer than {FORMAT}, the newest that this release reads; upgrade weirlog"
+        )
+    if version != FORMAT:
+        raise ArtifactError(
+            f"{path}: format {version!r} is unknown, expected {FORMAT}; train or import the model again"
+        )
+    expected = str(value.get("digest"))
+    found = _digest({key: item for key, item in value.items() if key != "digest"})
+    if expected != found:
+        raise _changed(path, "digest", expected, found)
+    # What the digest does not cover, white space and the like, must not vary either: one file, one content.
+    if _render(value) != content:
+        raise ArtifactError(f"{path}: same values, but not as weirlog writes them; copy the model again")
+    try:
+        return msgspec.convert(value, _Manifest)
+    except msgspec.ValidationError as error:
+        raise ArtifactError(f"{path}: {error}; train or import the model again") from error
+
+
+def _check(artifact: Artifact) -> None:
+    if _NAME.fullmatch(artifact.name) is None:
+        raise ArtifactError(f"model name {artifact.name!r}: use 1 to 64 letters, digits, dots, dashes and underscores")
+    name, network = f"model {artifact.name}", artifact.network
+    if not 0.0 <= artifact.threshold <= 1.0:
+        raise ArtifactError(f"{name}: threshold {artifact.threshold} is not in [0, 1]")
+    if len(artifact.kinds) != network.kinds or len(set(artifact.kinds)) != len(artifact.kinds):
+        raise ArtifactError(f"{name}: {network.kinds} kinds expected by the network, named are {list(artifact.kinds)}")
+    if artifact.tokenizer.size > network.embedding.vocabulary:
+        raise ArtifactError(
+            f"{name}: the tokenizer gives ids up to {artifact.tokenizer.size - 1}, "
+            f"the embedding ends at {network.embedding.vocabulary - 1}"
+        )
+    text_preparation(artifact.text)
+    expected = network.shapes()
+    for weight in artifact.weights.keys() - expected.keys():
+        raise ArtifactError(f"{name}: weight {weight!r} belongs to no layer of the network")
+    for weight, shape in expected.items():
+        array = artifact.weights.get(weight)
+        if array is None:
+            raise ArtifactError(f"{name}: weight {weight} is missing; train or import the model again")
+        if array.dtype != np.float32 or array.shape != shape:
+            raise ArtifactError(f"{name}: weight {weight} is {array.dtype} {array.shape}, expected float32 {shape}")
+        if not np.isfinite(array).all():
+            raise ArtifactError(f"{name}: weight {weight} holds numbers that are not finite; train it again")
+
+
+def _changed(path: Path, what: str, expected: str, found: str) -> ArtifactError:
+    return ArtifactError(
+        f"{path}: changed since it was written: {what} {expected} expected, {found} found; copy it again"
+    )
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse_constant(text)
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _render(manifest: Mapping[str, Any]) -> bytes:
+    # ASCII: a tokenizer's characters may be lone surrogates, which UTF-8 cannot hold.
+    return (json.dumps(manifest, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _read(path: Path, limit_bytes: int) -> bytes:
+    try:
+        if not path.is_file():
+            raise ArtifactError(f"{path}: no such file; the model is incomplete, copy it again")
+        with path.open("rb") as file:
+            content = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > limit_bytes:
+        raise ArtifactError(f"{path}: longer than {limit_bytes >> 20} MiB, more than any model of ours")
+    return content
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
