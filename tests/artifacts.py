@@ -19,7 +19,13 @@ def random_artifact(network: Network | str, seed: int = 0, *, text: str | None =
     weights = {}
     for name, shape in network.shapes().items():
         # Scaled like trained weights: states neither die nor saturate, and both heads use their whole range.
-        scale = 0.3 if name.endswith("bias") else 1.2 / np.sqrt(shape[0]) if name != "embedding.weight" else 0.5
+        scale = 1.2 / np.sqrt(shape[0])
+        if name.endswith("bias"):
+            scale = 0.3
+        elif name == "embedding.weight":
+            scale = 1.0
+        elif name == "verdict.kernel":
+            scale *= 6.0
         weights[name] = rng.normal(0, scale, shape).astype(np.float32)
     for index, layer in enumerate(network.recurrent):
         if layer.activation == "relu":
