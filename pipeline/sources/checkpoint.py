@@ -1,0 +1,116 @@
+"""Where reading resumes: a durable map from file identity to position.
+
+One JSON file, written to a temporary name, fsynced and renamed, so that at every moment a whole one stands there. When the
+disk is full the last good one stays.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from weirlog.pipeline.errors import RetryableError, StopError
+
+VERSION = 1
+MAX_MARKS = 4096
+"""Files remembered; beyond that those seen longest ago are forgotten."""
+
+
+class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far one file has been read.
+
+    Attributes:
+        inode: of the file.
+        fingerprint: of its first line, in hexadecimal; "" for a file without a whole line.
+        position: the byte after the last line whose outcome is durable.
+        path: where it stood last, for people.
+        seen: when it was there last, in seconds since 1970-01-01 UTC.
+    """
+
+    inode: int
+    fingerprint: str
+    position: int
+    path: str
+    seen: float
+
+
+class State(msgspec.Struct, frozen=True):
+    """All that a source remembers.
+
+    Attributes:
+        marks: a mark for each file.
+        patterns: those that were watched: a file that matches one of them and has no mark is new.
+    """
+
+    marks: list[Mark]
+    patterns: list[str]
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    marks: list[Mark]
+    patterns: list[str]
+
+
+class Checkpoint:
+    """The file on disk. Belongs to one source's thread.
+
+    Args:
+        path: where it stands; its directory must exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> State:
+        """Return what was saved last, or nothing when nothing ever was.
+
+        Raises:
+            StopError: it is unreadable, damaged or of a newer version.
+        """
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return State([], [])
+        except OSError as error:
+            raise StopError(f"{self._path}: {error.strerror}; make it readable for this user") from error
+        try:
+            document = msgspec.json.decode(content, type=_Document)
+        except msgspec.MsgspecError as error:
+            raise StopError(
+                f"{self._path} is no checkpoint ({error}); restore it, or remove it to start anew at `start_at`"
+            ) from error
+        if document.version != VERSION:
+            raise StopError(
+                f"{self._path} has version {document.version}, this release reads {VERSION}; upgrade weirlog"
+            )
+        return State(document.marks, document.patterns)
+
+    def save(self, state: State) -> None:
+        """Make `state` durable in place of the former one.
+
+        Raises:
+            RetryableError: the disk is full or failing; the former one stands.
+        """
+        kept = sorted(state.marks, key=lambda mark: mark.seen, reverse=True)[:MAX_MARKS]
+        content = msgspec.json.encode(_Document(VERSION, kept, state.patterns))
+        temporary = self._path.with_name(self._path.name + ".new")
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                written = 0
+                while written < len(content):
+                    written += os.write(descriptor, content[written:])
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            temporary.rename(self._path)
+            directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise RetryableError(f"{self._path}: {error.strerror}; free some space or repair the disk") from error

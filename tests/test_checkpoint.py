@@ -1,0 +1,84 @@
+"""The checkpoint: whole at every moment, the last good one kept, never misread."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import eventually
+
+from weirlog.pipeline.errors import RetryableError, StopError
+from weirlog.pipeline.sources.checkpoint import MAX_MARKS, Checkpoint, Mark, State
+
+MARK = Mark(17, "ab", 100, "/var/log/access.log", 5.0)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "c.json")
+    assert checkpoint.load() == State([], [])
+    checkpoint.save(State([MARK], ["/var/log/*.log"]))
+    assert Checkpoint(tmp_path / "c.json").load() == State([MARK], ["/var/log/*.log"])
+
+
+def test_a_full_disk_leaves_the_last_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = Checkpoint(tmp_path / "c.json")
+    checkpoint.save(State([MARK], []))
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(RetryableError, match="c.json: No space left on device"):
+            checkpoint.save(State([], []))
+    assert checkpoint.load() == State([MARK], [])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version":1,"marks":[{"inode":"x"}],"patterns":[]}', b"\xff"])
+def test_a_damaged_one_stops_the_start_and_says_what_to_do(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "c.json").write_bytes(content)
+    with pytest.raises(StopError, match="c.json is no checkpoint .*restore it, or remove it"):
+        Checkpoint(tmp_path / "c.json").load()
+
+
+def test_a_newer_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_bytes(b'{"version":2,"marks":[],"patterns":[]}')
+    with pytest.raises(StopError, match="has version 2, this release reads 1; upgrade weirlog"):
+        Checkpoint(tmp_path / "c.json").load()
+
+
+def test_the_files_seen_longest_ago_are_forgotten_first(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "c.json")
+    checkpoint.save(State([Mark(n, "ab", 1, "p", float(n)) for n in range(MAX_MARKS + 10)], []))
+    kept = {mark.inode for mark in checkpoint.load().marks}
+    assert kept == set(range(10, MAX_MARKS + 10))
+
+
+def test_killed_at_any_moment_it_leaves_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    script = (
+        "import itertools, sys\n"
+        "from pathlib import Path\n"
+        "from weirlog.pipeline.sources.checkpoint import Checkpoint, Mark, State\n"
+        "checkpoint = Checkpoint(Path(sys.argv[1]))\n"
+        "for n in itertools.count():\n"
+        "    checkpoint.save(State([Mark(i, 'ab', n, 'p' * 50, 1.0) for i in range(200)], []))\n"
+    )
+    random_ = random.Random(7)
+    for _ in range(8):
+        process = subprocess.Popen([sys.executable, "-c", script, str(path)])
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        assert eventually(lambda before=before: path.exists() and path.stat().st_mtime_ns != before)
+        for _ in range(random_.randrange(2_000)):
+            pass  # a moment that nobody can foresee
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        marks = Checkpoint(path).load().marks
+        assert len(marks) == 200
+        assert len({mark.position for mark in marks}) == 1, "one generation, not a mixture"

@@ -1,0 +1,339 @@
+"""The file source: rotation, truncation, long lines, and everything that happens while nobody watches."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from contracts.source import Feed, SourceContract, read
+from fakes import RecordingMetrics, eventually
+
+from weirlog.pipeline.ledger import settle_all
+from weirlog.pipeline.sources.checkpoint import Checkpoint
+from weirlog.pipeline.sources.file import FileSource, Pace
+from weirlog.pipeline.sources.tail import TailLimits
+from weirlog.pipeline.timing import SystemClock
+
+PACE = Pace(poll_s=0.005, scan_s=0.02, grace_s=0.05)
+LIMITS = TailLimits(line_bytes=2_000, read_bytes=500, chunk_records=100)
+
+
+class FileFeed(Feed):
+    """A log in a folder of its own."""
+
+    def __init__(self, folder: Path, start_at: str = "beginning") -> None:
+        self.folder = folder / "logs"
+        self.folder.mkdir()
+        self.log = self.folder / "access.log"
+        self.log.touch()
+        self.metrics = RecordingMetrics()
+        self.checkpoint = folder / "checkpoint.json"
+        self.start_at = start_at
+        self.patterns = [str(self.log)]
+
+    def source(self) -> FileSource:
+        return FileSource(
+            "file-0",
+            self.patterns,
+            start_at=self.start_at,  # type: ignore[arg-type]
+            checkpoint=Checkpoint(self.checkpoint),
+            clock=SystemClock(),
+            metrics=self.metrics,
+            limits=LIMITS,
+            pace=PACE,
+        )
+
+    def write(self, *payloads: bytes) -> None:
+        with self.log.open("ab") as log:
+            log.writelines(payload + b"\n" for payload in payloads)
+
+    @property
+    def lost(self) -> float:
+        return self.metrics.counters["bytes_possibly_lost_total", "source=file-0"]
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> FileFeed:
+    return FileFeed(tmp_path)
+
+
+@pytest.fixture
+def source(feed: FileFeed) -> Iterator[FileSource]:
+    source = feed.source()
+    source.open()
+    yield source
+    source.close()
+
+
+def payloads(source: FileSource, count: int) -> list[bytes]:
+    records = read(source, count)
+    settle_all(record.receipt for record in records)
+    return [record.payload for record in records]
+
+
+def restarted(feed: FileFeed, source: FileSource) -> FileSource:
+    source.commit()
+    source.close()
+    fresh = feed.source()
+    fresh.open()
+    return fresh
+
+
+class TestContract(SourceContract):
+    """A file source is a source."""
+
+
+def test_a_line_counts_once_it_has_its_newline(feed: FileFeed, source: FileSource) -> None:
+    with feed.log.open("ab", buffering=0) as log:
+        log.write(b"half a li")
+        assert list(source.poll(0.05)) == []
+        log.write(b"ne\nnext")
+        assert payloads(source, 1) == [b"half a line"]
+        assert list(source.poll(0.05)) == []
+
+
+def test_half_a_line_survives_a_restart(feed: FileFeed, source: FileSource) -> None:
+    with feed.log.open("ab", buffering=0) as log:
+        log.write(b"one\nhalf a li")
+        assert payloads(source, 1) == [b"one"]
+        fresh = restarted(feed, source)
+        log.write(b"ne\n")
+    assert payloads(fresh, 1) == [b"half a line"]
+    fresh.close()
+
+
+def test_a_carriage_return_before_the_newline_is_stripped_and_empty_lines_are_no_records(
+    feed: FileFeed, source: FileSource
+) -> None:
+    feed.write(b"one\r", b"", b"\r", b"two")
+    assert payloads(source, 2) == [b"one", b"two"]
+    feed.write(b"", b"")
+    assert list(source.poll(0.05)) == []
+    assert list(restarted(feed, source).poll(0.05)) == []
+
+
+def test_lines_longer_than_one_read_come_whole(feed: FileFeed, source: FileSource) -> None:
+    feed.write(b"a" * 1_900, b"b")
+    assert payloads(source, 2) == [b"a" * 1_900, b"b"]
+
+
+@pytest.mark.parametrize("length", [2_001, 2_500, 10_000_000])
+def test_a_line_over_the_limit_is_flawed_and_the_next_one_is_not(
+    feed: FileFeed, source: FileSource, length: int
+) -> None:
+    feed.write(b"one", b"x" * length, b"two")
+    first, long, second = read(source, 3)
+    assert (first.payload, second.payload) == (b"one", b"two")
+    assert long.flaw == "line longer than 2000 bytes"
+    assert long.payload == b"x" * 1024
+    assert long.receipt.position == len(b"one\n") + length + 1
+
+
+def test_files_that_were_there_before_start_at_their_end_if_told_so(tmp_path: Path) -> None:
+    feed = FileFeed(tmp_path, start_at="end")
+    feed.write(b"old")
+    with feed.log.open("ab") as log:
+        log.write(b"the end of th")
+    source = feed.source()
+    source.open()
+    with feed.log.open("ab") as log:
+        log.write(b"is line is new\n")
+    assert payloads(source, 1) == [b"the end of this line is new"]
+    source.close()
+
+
+def test_files_that_appear_later_are_read_from_their_beginning(tmp_path: Path) -> None:
+    feed = FileFeed(tmp_path, start_at="end")
+    feed.patterns = [str(feed.folder / "*.log")]
+    source = feed.source()
+    source.open()
+    (feed.folder / "other.log").write_bytes(b"first\nsecond\n")
+    assert payloads(source, 2) == [b"first", b"second"]
+    fresh = restarted(feed, source)
+    fresh.close()
+    (feed.folder / "third.log").write_bytes(b"written while away\n")
+    fresh = feed.source()
+    fresh.open()
+    assert payloads(fresh, 1) == [b"written while away"]
+    fresh.close()
+
+
+def test_an_empty_file_seen_at_the_first_start_is_read_from_its_beginning_after_a_restart(tmp_path: Path) -> None:
+    feed = FileFeed(tmp_path, start_at="end")
+    source = feed.source()
+    source.open()
+    source.commit()
+    source.close()
+    feed.write(b"written while away")
+    fresh = feed.source()
+    fresh.open()
+    assert payloads(fresh, 1) == [b"written while away"]
+    fresh.close()
+
+
+def test_rename_rotation_loses_nothing_and_keeps_the_order(feed: FileFeed, source: FileSource) -> None:
+    """The server goes on writing to the renamed file until it reopens its log."""
+    with feed.log.open("ab", buffering=0) as late_writer:
+        late_writer.write(b"1\n")
+        feed.log.rename(feed.folder / "access.log.1")
+        late_writer.write(b"2\n")
+        feed.write(b"4")
+        late_writer.write(b"3\n")
+    assert sorted(payloads(source, 4)) == [b"1", b"2", b"3", b"4"]
+
+
+def test_a_renamed_file_is_the_same_partition(feed: FileFeed, source: FileSource) -> None:
+    feed.patterns = [str(feed.folder / "access*")]
+    source.close()
+    source = feed.source()
+    source.open()
+    feed.write(b"one")
+    (first,) = read(source, 1)
+    feed.log.rename(feed.folder / "access.1")
+    with (feed.folder / "access.1").open("ab") as log:
+        log.write(b"two\n")
+    (second,) = read(source, 1)
+    assert first.partition.key == second.partition.key
+    source.close()
+
+
+def test_after_rotation_the_old_file_is_let_go_once_it_is_read_and_settled(feed: FileFeed, source: FileSource) -> None:
+    feed.write(b"one")
+    (record,) = read(source, 1)
+    feed.log.rename(feed.folder / "access.log.1")
+    feed.log.touch()
+
+    def followed() -> list[str]:
+        source.poll(0.01)
+        source.commit()
+        return [Path(mark.path).name for mark in Checkpoint(feed.checkpoint).load().marks]
+
+    assert eventually(lambda: len(followed()) == 2)
+    source.poll(0.1)
+    assert len(followed()) == 2, "an open receipt keeps its place"
+    settle_all([record.receipt])
+    assert eventually(lambda: len(followed()) == 1)
+
+
+def test_a_deleted_file_is_read_to_its_end_and_its_last_line_needs_no_newline(
+    feed: FileFeed, source: FileSource
+) -> None:
+    feed.write(b"one")
+    assert payloads(source, 1) == [b"one"]
+    with feed.log.open("ab") as log:
+        log.write(b"two\nthe last words")
+    feed.log.unlink()
+    assert payloads(source, 2) == [b"two", b"the last words"]
+
+
+def test_two_rotations_while_nobody_watches_are_found_among_the_siblings(feed: FileFeed, source: FileSource) -> None:
+    feed.write(b"1")
+    assert payloads(source, 1) == [b"1"]
+    source.commit()
+    source.close()
+    feed.write(b"2")
+    feed.log.rename(feed.folder / "access.log.2")
+    feed.write(b"3")
+    fresh = feed.source()
+    fresh.open()
+    assert payloads(fresh, 2) == [b"2", b"3"]
+    fresh.close()
+
+
+def test_copytruncate_is_noticed_told_and_survived(feed: FileFeed, source: FileSource) -> None:
+    feed.write(b"one", b"two")
+    assert payloads(source, 2) == [b"one", b"two"]
+    source.pause()
+    feed.write(b"unread")
+    source.poll(0.05)
+    source.resume()
+    shutil.copy(feed.log, feed.folder / "access.log.1")
+    os.truncate(feed.log, 0)
+    assert list(source.poll(0.05)) == []
+    feed.write(b"three")
+    assert payloads(source, 1) == [b"three"]
+
+
+def test_a_file_rewritten_to_more_than_its_former_size_is_noticed_by_its_first_line(
+    feed: FileFeed, source: FileSource
+) -> None:
+    feed.write(b"one")
+    assert payloads(source, 1) == [b"one"]
+    feed.log.write_bytes(b"another first line\nsecond\n")
+    assert payloads(source, 2) == [b"another first line", b"second"]
+
+
+def test_a_reused_inode_with_another_first_line_is_a_new_file(feed: FileFeed, source: FileSource) -> None:
+    feed.write(b"one", b"two", b"three")
+    payloads(source, 3)
+    source.commit()
+    source.close()
+    feed.log.write_bytes(b"new\nfile\n")
+    fresh = feed.source()
+    fresh.open()
+    assert payloads(fresh, 2) == [b"new", b"file"]
+    fresh.close()
+
+
+def test_a_directory_that_is_removed_and_made_again_is_watched_again(feed: FileFeed, source: FileSource) -> None:
+    feed.write(b"one")
+    assert payloads(source, 1) == [b"one"]
+    shutil.rmtree(feed.folder)
+    source.poll(0.05)
+    feed.folder.mkdir()
+    feed.write(b"two")
+    assert payloads(source, 1) == [b"two"]
+
+
+def test_a_symlink_is_followed_and_its_swap_too(feed: FileFeed, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_bytes(b"one\n")
+    second.write_bytes(b"two\n")
+    feed.log.unlink()
+    feed.log.symlink_to(first)
+    source = feed.source()
+    source.open()
+    assert payloads(source, 1) == [b"one"]
+    (tmp_path / "link").symlink_to(second)
+    (tmp_path / "link").rename(feed.log)
+    assert payloads(source, 1) == [b"two"]
+    source.close()
+
+
+def test_what_is_no_regular_file_is_told_once_and_the_others_go_on(feed: FileFeed) -> None:
+    feed.patterns = [str(feed.folder / "*")]
+    os.mkfifo(feed.folder / "pipe")
+    (feed.folder / "folder").mkdir()
+    source = feed.source()
+    source.open()
+    feed.write(b"one")
+    assert payloads(source, 1) == [b"one"]
+    source.poll(0.1)
+    assert feed.metrics.counters["source_errors_total", "source=file-0"] == 2
+    source.close()
+
+
+def test_a_burst_in_one_file_does_not_starve_another(feed: FileFeed) -> None:
+    feed.patterns = [str(feed.folder / "*.log")]
+    quiet = feed.folder / "quiet.log"
+    quiet.touch()
+    source = feed.source()
+    source.open()
+    feed.write(*[b"noise"] * 5_000)
+    quiet.write_bytes(b"hush\n")
+    first = [*source.poll(1), *source.poll(1)]
+    assert b"hush" in [record.payload for record in first]
+    assert len(first) <= 2 * LIMITS.chunk_records
+    source.close()
+
+
+def test_the_lag_is_what_was_not_read(feed: FileFeed, source: FileSource) -> None:
+    source.pause()
+    feed.write(b"12345", b"12345")
+    source.poll(0.05)
+    source.resume()
+    payloads(source, 2)
+    assert source.lag == 0
