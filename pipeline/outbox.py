@@ -1,0 +1,324 @@
+"""The durable hand-over between detection and delivery."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import structlog
+
+from weirlog.models.request import JSON
+from weirlog.pipeline.alert_database import ROW_COST_BYTES, AlertDatabase
+from weirlog.pipeline.alerts import Alert
+from weirlog.pipeline.dead_letters import DeadLetter, bury, storable
+from weirlog.pipeline.errors import RetryableError, StopError
+from weirlog.pipeline.grouping import Grouping, admit, any_ended, release
+from weirlog.pipeline.metrics import Metrics
+from weirlog.pipeline.state_lock import StateLock
+from weirlog.pipeline.timing import Clock
+
+__all__ = ["Outbox", "OutboxFullError", "StateLock"]
+
+log = structlog.get_logger(__name__)
+
+PRUNE_ROWS = 2_000
+"""Forgotten in one transaction: about 50 ms, for which the scorer waits at most."""
+
+
+class OutboxFullError(RetryableError):
+    """The sinks have left as much undelivered as may be kept: detection waits rather than lose an alert."""
+
+
+class Outbox:
+    """Takes alerts durably and lets each sink drain them at its own pace. All methods may be called from any thread.
+
+    Delivered alerts stay to be looked at, for `keep_s` and as long as there is room beside what is undelivered.
+
+    Args:
+        path: the database file; its directory must be held by a StateLock.
+        sinks: names of the sinks that get alerts from now on. One not seen before starts with the next alert; what
+            waits for one that is no longer named is dropped, with a line in the log.
+        limit_bytes: undelivered alerts from which on nothing more is taken; exceeded by at most one batch.
+        keep_s: how long delivered alerts are kept.
+        grouping: which attacks become one alert.
+        clock: time.
+        metrics: where figures go.
+
+    Raises:
+        StopError: the file is damaged, of a newer version, or something else.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sinks: Sequence[str],
+        limit_bytes: int,
+        keep_s: float,
+        grouping: Grouping,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._sinks = tuple(sinks)
+        self._limit_bytes = limit_bytes
+        self._keep_s = keep_s
+        self._grouping = grouping
+        self._clock = clock
+        self._metrics = metrics
+        self._arrivals = {sink: threading.Event() for sink in sinks}
+        with ExitStack() as opened:
+            self._database = AlertDatabase(path, create=True)
+            opened.callback(self._database.close)
+            # A second connection reads: the web page and the workers never wait for the disk of a writer.
+            self._reader = AlertDatabase(path, create=False)
+            opened.callback(self._reader.close)
+            try:
+                with self._database.transaction() as connection:
+                    _register(connection, self._sinks)
+            except RetryableError as error:
+                raise StopError(str(error)) from error
+            self._show_fill()
+            self._closing = opened.pop_all()
+        self._wake()
+
+    def take(self, alerts: Sequence[Alert], dead: Sequence[DeadLetter]) -> None:
+        """Take the outcome of one batch in one transaction; on return it is durable.
+
+        An alert whose id is here already is neither counted nor delivered again.
+
+        Raises:
+            OutboxFullError: too much is undelivered.
+            RetryableError: the disk is full, or another process holds the file. In both cases nothing was taken, and
+                the same call can be repeated.
+        """
+        put_out = grouped = 0
+        now = self._clock.time()
+        with self._database.transaction() as connection:
+            if alerts:
+                self._check_room(connection)
+            for alert in alerts:
+                if connection.execute("SELECT 1 FROM alerts WHERE id = ?", (alert.id,)).fetchone():
+                    continue
+                admission = admit(connection, self._grouping, alert, now)
+                if admission.stored:
+                    self._store(connection, alert, admission.count, now)
+                put_out += admission.count > 0
+                grouped += admission.count == 0
+            buried, dropped = bury(connection, dead)
+            self._make_room(connection)
+        self._metrics.count("alerts_total", put_out)
+        self._metrics.count("alerts_grouped_total", grouped)
+        self._metrics.count("dead_letters_total", buried, stage="parse")
+        self._metrics.count("dead_letters_dropped_total", dropped)
+        self._show_fill()
+        if put_out:
+            self._wake()
+
+    def release_groups(self) -> int:
+        """Put out the alerts of groups whose quiet time has ended with attacks in it; return how many.
+
+        Cheap when there are none. While the outbox is full they wait. Errors as in `take`.
+        """
+        now = self._clock.time()
+        with self._reader.reading() as connection:
+            if not any_ended(connection, self._grouping, now) or _undelivered_bytes(connection) >= self._limit_bytes:
+                return 0
+        with self._database.transaction() as connection:
+            releases = release(connection, self._grouping, now)
+            for released in releases:
+                self._promote(connection, released.alert_id, released.count, now)
+        self._metrics.count("alerts_total", len(releases))
+        if releases:
+            self._show_fill()
+            self._wake()
+        return len(releases)
+
+    def pending(self, sink: str, limit: int) -> list[tuple[int, Alert]]:
+        """Return the oldest alerts that `sink` has yet to take, with their sequence numbers, in order."""
+        with self._reader.reading() as connection:
+            rows = connection.execute(
+                """
+                SELECT seq, id, time, kind, client, score, body FROM pending JOIN alerts USING (seq)
+                WHERE sink = ? ORDER BY seq LIMIT ?
+                """,
+                (sink, limit),
+            ).fetchall()
+        return [(row[0], Alert(*row[1:])) for row in rows]
+
+    def delivered(self, sink: str, seqs: Iterable[int]) -> None:
+        """Note that `sink` holds these durably.
+
+        Raises:
+            RetryableError: it could not be noted; until it is, `sink` is offered them again.
+        """
+        with self._database.transaction() as connection:
+            done = sum(self._done(connection, sink, seq) for seq in seqs)
+        self._metrics.count("alerts_delivered_total", done, sink=sink)
+        self._show_fill()
+
+    def refuse(self, sink: str, seq: int, reason: str) -> None:
+        """Give up one alert for `sink` alone: into the dead letters, from where it can be redelivered.
+
+        Raises:
+            RetryableError: it could not be noted.
+        """
+        buried = dropped = 0
+        with self._database.transaction() as connection:
+            row = connection.execute("SELECT id, body FROM alerts WHERE seq = ?", (seq,)).fetchone()
+            if row is not None and self._done(connection, sink, seq):
+                letter = DeadLetter("deliver", reason, sink, row[0], seq, row[1], self._clock.time())
+                buried, dropped = bury(connection, [letter])
+        self._metrics.count("dead_letters_total", buried, stage="deliver")
+        self._metrics.count("dead_letters_dropped_total", dropped)
+        self._show_fill()
+
+    def wait(self, sink: str, timeout_s: float) -> None:
+        """Block until something new may be there for `sink`, at most for `timeout_s`."""
+        if self._clock.wait(self._arrivals[sink], timeout_s):
+            self._arrivals[sink].clear()
+
+    def latest(self, limit: int) -> list[dict[str, JSON]]:
+        """Return the documents of the latest alerts that were put out, newest first."""
+        with self._reader.reading() as connection:
+            rows = connection.execute(
+                "SELECT id, time, kind, client, score, body FROM alerts WHERE NOT grouped ORDER BY seq DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [Alert(*row).document() for row in rows]
+
+    def pending_count(self, sink: str) -> int:
+        """Return how many alerts wait for `sink`."""
+        with self._reader.reading() as connection:
+            row = connection.execute("SELECT pending FROM sinks WHERE name = ?", (sink,)).fetchone()
+        return int(row[0])
+
+    @property
+    def undelivered_bytes(self) -> int:
+        """What the alerts take on disk that at least one sink has yet to take."""
+        with self._reader.reading() as connection:
+            return _undelivered_bytes(connection)
+
+    def prune(self) -> int:
+        """Forget delivered alerts older than `keep_s`, but none that people have labelled; return how many."""
+        oldest = self._clock.time() - self._keep_s
+        forgotten = 0
+        while True:
+            with self._database.transaction() as connection:
+                rows = connection.execute(
+                    """
+                    DELETE FROM alerts WHERE seq IN (
+                        SELECT seq FROM alerts WHERE stored_at < ? AND label IS NULL
+                        AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.seq = alerts.seq)
+                        AND NOT EXISTS (SELECT 1 FROM groups WHERE groups.latest = alerts.id)
+                        ORDER BY stored_at LIMIT ?)
+                    """,
+                    (oldest, PRUNE_ROWS),
+                ).rowcount
+            forgotten += rows
+            if rows < PRUNE_ROWS:
+                self._show_fill()  # `weirlog alerts redeliver` may have added some from outside
+                return forgotten
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent."""
+        self._closing.close()
+
+    def _check_room(self, connection: sqlite3.Connection) -> None:
+        undelivered = _undelivered_bytes(connection)
+        if undelivered >= self._limit_bytes:
+            self._metrics.gauge("outbox_full", 1)
+            raise OutboxFullError(
+                f"the outbox is full: {undelivered} bytes of alerts are undelivered, the limit is {self._limit_bytes}; "
+                "repair the sinks that are down, or raise outbox.max_size"
+            )
+
+    def _store(self, connection: sqlite3.Connection, alert: Alert, count: int, now: float) -> None:
+        body = alert.body if count <= 1 else alert.with_count(count).body
+        seq = connection.execute(
+            """
+            INSERT INTO alerts (id, time, kind, client, score, body, cost, grouped, stored_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            (
+                alert.id,
+                alert.time,
+                alert.kind and storable(alert.kind),
+                alert.client,
+                alert.score,
+                body,
+                len(body) + ROW_COST_BYTES,
+                count == 0,
+                now,
+            ),
+        ).lastrowid
+        if count:
+            connection.executemany(
+                "INSERT INTO pending (seq, sink) VALUES (?, ?)", ((seq, sink) for sink in self._sinks)
+            )
+
+    def _promote(self, connection: sqlite3.Connection, identity: str, count: int, now: float) -> None:
+        """Deliver an alert that was counted so far; a new sequence number puts it behind what was found since."""
+        row = connection.execute(
+            "DELETE FROM alerts WHERE id = ? RETURNING id, time, kind, client, score, body, label", (identity,)
+        ).fetchall()[0]
+        self._store(connection, Alert(*row[:6]), count, now)
+        connection.execute("UPDATE alerts SET label = ? WHERE id = ?", (row[6], identity))
+
+    def _make_room(self, connection: sqlite3.Connection) -> None:
+        """Forget the oldest delivered alerts when all together are past the limit, down to nine tenths of it."""
+        stored, undelivered = connection.execute("SELECT stored_bytes, undelivered_bytes FROM alert_totals").fetchone()
+        if stored <= self._limit_bytes or stored == undelivered:
+            return
+        excess = stored - max(undelivered, self._limit_bytes * 9 // 10)
+        doomed = []
+        history = connection.execute(
+            """
+            SELECT seq, cost FROM alerts
+            WHERE NOT EXISTS (SELECT 1 FROM pending WHERE pending.seq = alerts.seq)
+            AND NOT EXISTS (SELECT 1 FROM groups WHERE groups.latest = alerts.id)
+            ORDER BY seq
+            """
+        )
+        for seq, cost in history:
+            if excess <= 0:
+                break
+            doomed.append((seq,))
+            excess -= cost
+        history.close()
+        connection.executemany("DELETE FROM alerts WHERE seq = ?", doomed)
+
+    @staticmethod
+    def _done(connection: sqlite3.Connection, sink: str, seq: int) -> int:
+        return connection.execute("DELETE FROM pending WHERE sink = ? AND seq = ?", (sink, seq)).rowcount
+
+    def _wake(self) -> None:
+        for arrival in self._arrivals.values():
+            arrival.set()
+
+    def _show_fill(self) -> None:
+        with self._reader.reading() as connection:
+            undelivered = _undelivered_bytes(connection)
+            counts = connection.execute("SELECT name, pending FROM sinks").fetchall()
+        self._metrics.gauge("outbox_bytes", undelivered)
+        if undelivered < self._limit_bytes:
+            self._metrics.gauge("outbox_full", 0)
+        for sink, pending in counts:
+            self._metrics.gauge("outbox_pending", pending, sink=sink)
+
+
+def _undelivered_bytes(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT undelivered_bytes FROM alert_totals").fetchone()[0])
+
+
+def _register(connection: sqlite3.Connection, sinks: Sequence[str]) -> None:
+    """Make the sinks in the database those that are configured."""
+    known = dict(connection.execute("SELECT name, pending FROM sinks").fetchall())
+    for sink in known.keys() - set(sinks):
+        connection.execute("DELETE FROM pending WHERE sink = ?", (sink,))
+        connection.execute("DELETE FROM sinks WHERE name = ?", (sink,))
+        log.warning("a sink is no longer configured; what waited for it is dropped", sink=sink, alerts=known[sink])
+    for sink in sorted(set(sinks) - known.keys()):
+        connection.execute("INSERT INTO sinks (name) VALUES (?)", (sink,))
