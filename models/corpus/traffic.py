@@ -1,0 +1,180 @@
+"""Labelled synthetic traffic: harmless values and attacks put into the same requests by the same procedure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from weirlog.models.corpus import values
+from weirlog.models.corpus.attacks import attack_kind, attack_value
+from weirlog.models.corpus.grammar import Chance
+from weirlog.models.corpus.harmless import harmless
+from weirlog.models.corpus.mutation import respelt
+from weirlog.models.corpus.sites import Draft, field_name, site_request
+from weirlog.models.request import JSON, Request
+
+BENIGN: Final = "benign"
+DEMO_SEED: Final = 0x77656972  # "weir"; `train` refuses no seed, but its own default is another
+_SHOWN: Final = re.compile(r"""['"<>{}$|`\\]""")
+"""What a header must hold to be shown to a model; without it an attack there would be a label without a cause."""
+_OPERATORS: Final = ("$ne", "$gt", "$regex", "$where", "$nin", "$exists", "$lt")
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A request and what it is.
+
+    Attributes:
+        request: as a log format would have parsed it.
+        label: 1 for an attack, 0 for a harmless request.
+        kind: one of `attacks.KINDS`, or "benign".
+        origin: which part of the generators made it, for reports and for splits.
+    """
+
+    request: Request
+    label: int
+    kind: str
+    origin: str
+
+
+def traffic(seed: int, *, attack_share: float = 0.45, hard_share: float = 0.35) -> Iterator[Labelled]:
+    """Yield labelled requests without end; the same seed gives the same ones.
+
+    Args:
+        seed: of every choice.
+        attack_share: how many are attacks.
+        hard_share: how many of the harmless ones get a suspicious-looking text put where an attack would have stood.
+    """
+    chance = Chance(seed)
+    while True:
+        draft = site_request(chance)
+        if chance.maybe(attack_share):
+            kind = attack_kind(chance)
+            value = attack_value(chance, kind)
+            _place(draft, _surrounded(respelt(value, chance, 0.25), chance, kind), chance, kind)
+            yield Labelled(_request(draft, chance), 1, kind, "generated attack")
+        elif chance.maybe(hard_share):
+            text = harmless(chance)
+            if chance.maybe(0.15):
+                text += chance.pick((" ", "\n", ", ", "; ")) + harmless(chance)
+            _place(draft, respelt(text, chance, 0.25), chance, BENIGN)
+            yield Labelled(_request(draft, chance), 0, BENIGN, "generated hard negative")
+        else:
+            if chance.maybe(0.1):
+                _place(draft, respelt(values.plain_value(chance), chance, 1.0), chance, BENIGN)
+            yield Labelled(_request(draft, chance), 0, BENIGN, "generated site")
+
+
+def _surrounded(value: str, chance: Chance, kind: str) -> str:
+    """Return an attack with harmless text before or after it, in a third of calls."""
+    if kind in {"xxe", "deserialization", "rfi", "ssrf"} or not chance.maybe(0.3):
+        return value
+    text = chance.pick((values.sentence, values.sentence, values.word, values.paragraph, harmless, values.search))(
+        chance
+    )
+    joint = chance.pick((" ", " ", "", ", ", "\n", ". "))
+    match chance.number(0, 3):
+        case 0 | 1:
+            return text + joint + value
+        case 2:
+            return value + joint + text
+    return text + joint + value + joint + values.sentence(chance)
+
+
+def _place(draft: Draft, value: str, chance: Chance, kind: str) -> None:
+    """Put `value` somewhere into `draft`: mostly into a parameter, else the path, a key, a header, the whole body."""
+    if kind == "nosqli" and chance.maybe(0.5):
+        operator: dict[str, JSON] = {
+            chance.pick(_OPERATORS): chance.pick(("", None, 1, "a", "^.*", [values.word(chance)], "sleep(1000)", True))
+        }
+        target = draft.body if isinstance(draft.body, dict) else draft.query
+        if chance.maybe(0.5) or target is draft.query:
+            target[
+                f"{chance.pick(('username', 'password', 'login', 'user', 'id', field_name(chance)))}[{next(iter(operator))}]"
+            ] = next(iter(operator.values()))
+        else:
+            target[chance.pick(("username", "password", "login", "email", "user", "id", field_name(chance)))] = operator
+        return
+    if kind == "xxe" and chance.maybe(0.5):
+        draft.method, draft.body = "post", {"raw": value}
+        return
+    if kind == "path-traversal" and chance.maybe(0.25):
+        draft.path.insert(chance.number(0, len(draft.path)), value.lstrip("/"))
+        return
+    place = chance.random()
+    if place < 0.06:
+        draft.path.insert(chance.number(max(0, len(draft.path) - 1), len(draft.path)), value)
+    elif place < 0.10 and _SHOWN.search(value) is not None:
+        draft.headers[chance.pick(("user-agent", "user-agent", "referer", "x-forwarded-for", "x-api-version"))] = value
+    elif place < 0.13:
+        (draft.body if isinstance(draft.body, dict) else draft.query)[value] = chance.pick(
+            ("", "1", values.word(chance))
+        )
+    elif place < 0.17:
+        draft.method, draft.body = "post", {"raw": value}
+    else:
+        _set_leaf(draft, value, chance)
+
+
+def _set_leaf(draft: Draft, value: str, chance: Chance) -> None:
+    """Replace a value of the query or the body, at any depth; add a parameter where there is none."""
+    holders: list[dict[str, JSON]] = [draft.query]
+    if isinstance(draft.body, dict):
+        holders = [draft.body] if not draft.query or chance.maybe(0.7) else [draft.query]
+        holder = holders[0]
+        while chance.maybe(0.6) and (nested := [item for item in holder.values() if isinstance(item, dict) and item]):
+            holder = chance.pick(nested)
+        holders = [holder]
+    holder = holders[0]
+    name = chance.pick(tuple(holder)) if holder and chance.maybe(0.8) else field_name(chance)
+    holder[name] = value if chance.maybe(0.97) else [values.word(chance), value]
+
+
+def _request(draft: Draft, chance: Chance) -> Request:
+    visible: dict[str, JSON] = {
+        "method": draft.method,
+        "query": draft.query,
+        "path": "/" + "/".join(draft.path),
+        "statusCode": chance.pick((200, 200, 200, 200, 201, 204, 301, 302, 304, 400, 401, 403, 404, 500)),
+        "requestPayload": draft.body,
+    }
+    return Request(
+        visible=visible,
+        client=values.ip(chance),
+        time=1_700_000_000 + chance.number(0, 10**7),
+        host=values.host(chance),
+        headers=draft.headers,
+    )
+
+
+def to_hapi_line(request: Request) -> bytes:
+    """Return the request as a line of the reference schema, no newline at its end."""
+    headers = {"host": request.host or "localhost", **(request.headers or {})}
+    status = request.status
+    failed = status is not None and status >= 400
+    log: dict[str, JSON] = {
+        "timestamp": int((request.time or 0) * 1000),
+        "method": request.method,
+        "query": request.query,
+        "path": request.path,
+        "statusCode": status,
+        "source": {"remoteAddress": request.client or "", "userAgent": headers.get("user-agent", "")},
+        "route": request.path,
+        "headers": dict(headers),
+        "requestPayload": request.body,
+        "responsePayload": {"statusCode": status, "error": "Error", "message": "Error"} if failed else None,
+    }
+    return json.dumps(log, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def demo_traffic(seed: int = DEMO_SEED, attack_share: float = 0.05) -> Iterator[tuple[bytes, bool]]:
+    """Yield lines of the reference schema without end, and whether each is an attack.
+
+    They come from the generators that the shipped model was trained on (with another seed), so what the model does on
+    them says that everything works and nothing about attacks that it has never seen.
+    """
+    for labelled in traffic(seed, attack_share=attack_share, hard_share=0.1):
+        yield to_hapi_line(labelled.request), labelled.label == 1
