@@ -5,6 +5,7 @@ Backend-neutral: what is built here trains and scores the same under TensorFlow,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ def import_keras() -> Any:
     Raises:
         MissingExtraError: neither it nor a backend for it is installed.
     """
+    # The backend's start-up notes go to stderr, where ours are JSON; its errors stay.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import keras  # noqa: PLC0415 - seconds and hundreds of MB that only training and the reference engine need
     except ModuleNotFoundError as error:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from weirlog.models.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from weirlog.models.artifact import Artifact
+
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
+
+ENGINES: Final = ("auto", "numpy", "tensorflow")
+"""The names that `engine` knows; "auto" is the fastest on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +71,24 @@ class Engine(Protocol):
         Blocks for one forward pass.
         """
         ...
+
+
+def engine(name: str, artifact: Artifact) -> Engine:
+    """Return the engine called `name`, with the artifact's network loaded.
+
+    Raises:
+        UnsupportedError: there is no such engine, or it cannot run this network exactly.
+        MissingExtraError: it needs what is not installed.
+    """
+    # Engines are imported when chosen: TensorFlow takes 5 s and 500 MB, and artifact.py needs this module's types.
+    match name:
+        case "auto" | "numpy":
+            from weirlog.models.engines.numpy import NumpyEngine  # noqa: PLC0415
+
+            return NumpyEngine(artifact)
+        case "tensorflow":
+            from weirlog.models.engines.tensorflow import TensorFlowEngine  # noqa: PLC0415
+
+            return TensorFlowEngine(artifact)
+        case _:
+            raise UnsupportedError(f"engine {name!r} is unknown; choose one of {', '.join(ENGINES)}")
