@@ -1,0 +1,136 @@
+"""What the Kafka source and the Kafka sink share: how a client is secured, made, and what its errors mean."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from kafka import errors
+from kafka.net.compat import KafkaNetClient
+
+from weirlog.pipeline.errors import PipelineError, RetryableError, StopError
+
+T = TypeVar("T")
+
+Protocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+
+BOOTSTRAP_TIMEOUT_MS = 10_000
+"""How long a first connection may take: a broker that is away is told after that."""
+
+REFUSALS = (
+    errors.AuthorizationError,
+    errors.SaslAuthenticationFailedError,
+    errors.UnsupportedSaslMechanismError,
+    errors.IllegalSaslStateError,
+)
+"""The brokers have understood who asks, and say no."""
+HOPELESS = (
+    *REFUSALS,
+    errors.KafkaConfigurationError,
+    errors.UnsupportedVersionError,
+    errors.UnsupportedCodecError,
+    errors.InvalidTopicError,
+    errors.InvalidGroupIdError,
+    errors.InconsistentGroupProtocolError,
+)
+"""Trying again changes nothing until somebody changes a setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSecurity:
+    """How to reach a broker safely.
+
+    Attributes:
+        protocol: as Kafka calls it.
+        mechanism: of SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
+        username: of SASL.
+        password: of SASL, or of the key file where there is no SASL.
+        ca_file: PEM of the authorities to trust instead of the system's.
+        cert_file: PEM of this client's certificate.
+        key_file: PEM of this client's key.
+    """
+
+    protocol: Protocol = "PLAINTEXT"
+    mechanism: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return kafka-python's settings for this.
+
+        Raises:
+            StopError: a certificate or key cannot be read. The library would only call its broker unreachable.
+        """
+        settings: dict[str, Any] = {"security_protocol": self.protocol}
+        if self.protocol.startswith("SASL_"):
+            settings |= {
+                "sasl_mechanism": self.mechanism,
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": self.password,
+            }
+        if self.protocol.endswith("SSL"):
+            settings["ssl_context"] = self._tls()
+        return settings
+
+    def _tls(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file is not None:
+                # Without SASL the password is the key's; an empty one makes OpenSSL fail rather than ask a terminal.
+                password = None if self.protocol.startswith("SASL_") else self.password
+                context.load_cert_chain(self.cert_file, self.key_file, password or "")
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(path for path in (self.ca_file, self.cert_file, self.key_file) if path)
+            raise StopError(f"TLS towards Kafka cannot be set up from {files}: {error}; check these files") from error
+        return context
+
+
+def connect(make: Callable[..., T], brokers: Sequence[str], settings: dict[str, Any]) -> T:
+    """Return `make(bootstrap_servers=…, **settings)`. Blocks until a broker answers, or BOOTSTRAP_TIMEOUT_MS.
+
+    Args:
+        make: KafkaConsumer or KafkaProducer.
+        brokers: "host:port" each.
+        settings: of kafka-python; the bootstrap timeout may be among them.
+    """
+    made: list[KafkaNetClient] = []
+
+    def remember(**configs: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**configs))
+        return made[0]
+
+    try:
+        return make(
+            **{
+                "bootstrap_servers": list(brokers),
+                "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+                "client_id": "weirlog",
+                "kafka_client": remember,
+                **settings,
+            }
+        )
+    except BaseException:
+        # The constructor leaves its thread and sockets behind when no broker answers; one more with each attempt.
+        for client in made:
+            client.close()
+        raise
+
+
+def explained(error: Exception, doing: str, brokers: Sequence[str]) -> PipelineError:
+    """Return what `error` means for a caller who was `doing` something at `brokers`.
+
+    Returns:
+        StopError for what only a changed setting or permission ends, RetryableError for everything else.
+    """
+    place = ", ".join(brokers)
+    reason = f"{type(error).__name__}: {error}"[:500]
+    if isinstance(error, REFUSALS):
+        return StopError(f"{doing} is refused by Kafka at {place} ({reason}); check user, password and permissions")
+    if isinstance(error, HOPELESS):
+        return StopError(f"{doing} cannot work with Kafka at {place} ({reason}); check the configuration")
+    return RetryableError(f"{doing} fails at Kafka {place} ({reason}); check that the brokers run and can be reached")

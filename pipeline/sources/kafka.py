@@ -1,0 +1,460 @@
+"""Topics of a Kafka cluster, read as a member of a consumer group.
+
+What is committed to the group is the ledgers' watermark and nothing else. The client may move partitions between members
+at any moment, on a thread of its own; this source only takes note of that there, and acts in its own thread after the
+next poll: what was in flight for a moved partition is forgotten, and reading goes on from what is settled. That may repeat
+records and never loses any.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, Protocol, TypeVar
+
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
+
+from weirlog.pipeline.errors import RetryableError, StopError
+from weirlog.pipeline.kafka_client import KafkaSecurity, connect, explained
+from weirlog.pipeline.ledger import Ledger
+from weirlog.pipeline.metrics import Metrics
+from weirlog.pipeline.records import Partition, Position, Record
+from weirlog.pipeline.timing import Clock
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+LAG_INTERVAL_S = 10.0
+"""Between two questions for the ends of the partitions; an idle source learns by it that its brokers are gone."""
+REQUEST_TIMEOUT_MS = 5_000
+"""For one request that this source waits for, such as a commit."""
+LAG_TIMEOUT_MS = 2_000
+"""A cluster with one broker down has partitions whose end nobody knows; the others are to be read all the same."""
+PLACE_INTERVAL_S = 5.0
+"""Between two attempts to find out where to resume in a partition."""
+FLAWED_KEPT_BYTES = 1024
+OUTDATED = (
+    errors.CommitFailedError,
+    errors.RebalanceInProgressError,
+    errors.IllegalGenerationError,
+    errors.UnknownMemberIdError,
+)
+"""The group has moved on without this member: its partitions are somebody else's, or will be handed out anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaLimits:
+    """How much a Kafka source takes at once.
+
+    Attributes:
+        max_records: of one chunk.
+        max_bytes: of one chunk; a single longer message still passes.
+        max_message_bytes: longer messages are flawed records.
+        fetch_bytes: of one answer of a broker, as it is on the wire: the client holds one or two for each broker.
+    """
+
+    max_records: int = 500
+    max_bytes: int = 4 * 1024**2
+    max_message_bytes: int = 1024**2
+    fetch_bytes: int = 8 * 1024**2
+
+
+class Message(Protocol):
+    """What is used of a message."""
+
+    offset: int
+    value: bytes | None
+
+
+class Consumer(Protocol):
+    """What is used of kafka.KafkaConsumer."""
+
+    def subscribe(self, topics: Sequence[str], *, listener: ConsumerRebalanceListener) -> None: ...
+    def partitions_for_topic(self, topic: str) -> set[int] | None: ...
+    def poll(self, timeout_ms: float, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]: ...
+    def assignment(self) -> set[TopicPartition]: ...
+    def pause(self, *partitions: TopicPartition) -> None: ...
+    def resume(self, *partitions: TopicPartition) -> None: ...
+    def seek(self, partition: TopicPartition, offset: int) -> None: ...
+    def committed(self, partition: TopicPartition, *, timeout_ms: int) -> int | None: ...
+    def beginning_offsets(
+        self, partitions: Sequence[TopicPartition], timeout_ms: int
+    ) -> Mapping[TopicPartition, int]: ...
+    def end_offsets(self, partitions: Sequence[TopicPartition], timeout_ms: int) -> Mapping[TopicPartition, int]: ...
+    def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], *, timeout_ms: int) -> None: ...
+    def close(self, *, autocommit: bool, timeout_ms: int) -> None: ...
+
+
+class Moves(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
+    """Takes note of partitions that were taken away or handed over. The client calls it on its own thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._moved: set[TopicPartition] = set()
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.note(revoked)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self.note(assigned)
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        self.note(lost)
+
+    def note(self, partitions: Iterable[TopicPartition]) -> None:
+        with self._lock:
+            self._moved.update(partitions)
+
+    def take(self) -> set[TopicPartition]:
+        """Return the partitions that moved since the last call."""
+        with self._lock:
+            moved, self._moved = self._moved, set()
+            return moved
+
+    @property
+    def pending(self) -> bool:
+        with self._lock:
+            return bool(self._moved)
+
+
+@dataclass(slots=True)
+class _Held:
+    """One partition that this member reads.
+
+    Attributes:
+        ledger: its records in flight.
+        next: position after the last record that was read.
+        committed: what the group knows.
+    """
+
+    ledger: Ledger
+    next: Position
+    committed: Position
+
+
+class KafkaSource:
+    """Reads topics as one member of a consumer group.
+
+    Args:
+        name: unique among the sources.
+        brokers: "host:port" each.
+        topics: what to read.
+        group: the consumer group; its members share the partitions.
+        start_at: where a group without committed positions begins.
+        security: how to reach the brokers, or None for plain text.
+        clock: time.
+        metrics: where figures go.
+        limits: how much is taken at once.
+        settings: further settings of kafka-python.
+        make: what makes the consumer, from kafka-python's settings.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        brokers: Sequence[str],
+        topics: Sequence[str],
+        group: str,
+        start_at: Literal["end", "beginning"],
+        security: KafkaSecurity | None,
+        clock: Clock,
+        metrics: Metrics,
+        limits: KafkaLimits | None = None,
+        settings: Mapping[str, Any] | None = None,
+        make: Callable[..., Consumer] = KafkaConsumer,
+    ) -> None:
+        self.name = name
+        self._brokers = tuple(brokers)
+        self._topics = tuple(topics)
+        self._group = group
+        self._start_at = start_at
+        self._security = security or KafkaSecurity()
+        self._clock = clock
+        self._metrics = metrics
+        self._limits = limits or KafkaLimits()
+        self._settings = dict(settings or {})
+        self._make = make
+        self._consumer: Consumer | None = None
+        self._moves = Moves()
+        # Ours, or being handed over, and not yet sought to its place; with what is known to be settled there.
+        self._unplaced: dict[TopicPartition, Position | None] = {}
+        self._next_place = 0.0
+        self._held: dict[TopicPartition, _Held] = {}
+        self._waiting: deque[tuple[TopicPartition, Record]] = deque()
+        self._partitions_at_start: dict[str, int] = {}
+        self._paused = False
+        self._lag: int | None = None
+        self._next_lag = 0.0
+
+    def open(self) -> None:
+        self.close()
+        self._moves = Moves()
+        settings = {
+            **self._security.settings(),
+            "group_id": self._group,
+            "enable_auto_commit": False,
+            # Only where a committed position no longer exists: what is left of the partition is read, from its start.
+            "auto_offset_reset": "earliest",
+            # A mistyped topic must not come into being by being asked for.
+            "allow_auto_create_topics": False,
+            "max_poll_records": self._limits.max_records,
+            "fetch_max_bytes": self._limits.fetch_bytes,
+            "max_partition_fetch_bytes": min(self._limits.fetch_bytes, 1024**2),
+            **self._settings,
+        }
+        doing = f"source {self.name}: joining group {self._group}"
+        self._consumer = consumer = self._asked(doing, lambda: connect(self._make, self._brokers, settings))
+        try:
+            consumer.subscribe(self._topics, listener=self._moves)
+            self._look_for_topics(consumer)
+        except BaseException:
+            self.close()
+            raise
+
+    def poll(self, timeout_s: float) -> Sequence[Record]:
+        consumer = self._opened
+        if self._waiting and not self._paused:
+            timeout_s = 0.0
+        doing = f"source {self.name}: reading {', '.join(self._topics)}"
+        if len(self._waiting) < self._limits.max_records:
+            polled = self._asked(doing, lambda: consumer.poll(1000 * timeout_s, self._limits.max_records))
+            self._forget_moved()
+            self._take(polled)
+        if self._unplaced and self._clock.monotonic() >= self._next_place:
+            self._place_all(consumer)
+        if self._clock.monotonic() >= self._next_lag:
+            self._measure_lag(consumer)
+        return () if self._paused else self._next_chunk()
+
+    def pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._opened.pause(*self._opened.assignment())
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._opened.resume(*self._opened.assignment())
+
+    def commit(self) -> None:
+        if self._moves.pending:
+            return  # the next poll finds out what is still ours
+        offsets = {
+            partition: held.ledger.watermark
+            for partition, held in self._held.items()
+            if held.ledger.watermark != held.committed
+        }
+        if offsets:
+            self._commit(self._opened, offsets)
+
+    def close(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        self._forget(set(self._held))
+        self._unplaced.clear()
+        self._paused = False
+        self._lag = None
+        if consumer is None:
+            return
+        try:
+            consumer.close(autocommit=False, timeout_ms=REQUEST_TIMEOUT_MS)
+        except errors.KafkaError as error:
+            log.warning("leaving the consumer group failed; it notices by itself", source=self.name, reason=str(error))
+
+    @property
+    def in_flight(self) -> int:
+        return sum(held.ledger.in_flight for held in self._held.values())
+
+    @property
+    def lag(self) -> int | None:
+        return self._lag
+
+    # --- asking the client ---
+
+    @property
+    def _opened(self) -> Consumer:
+        if self._consumer is None:
+            raise StopError(f"source {self.name} is used before it is open")
+        return self._consumer
+
+    def _asked(self, doing: str, question: Callable[[], T]) -> T:
+        try:
+            return question()
+        except (errors.KafkaError, OSError) as error:
+            raise explained(error, doing, self._brokers) from error
+
+    def _look_for_topics(self, consumer: Consumer) -> None:
+        doing = f"source {self.name}: looking for {', '.join(self._topics)}"
+        counts = {
+            topic: len(self._asked(doing, partial(consumer.partitions_for_topic, topic)) or ())
+            for topic in self._topics
+        }
+        missing = [topic for topic, count in counts.items() if not count]
+        if len(missing) == len(self._topics):
+            raise RetryableError(
+                f"source {self.name}: Kafka at {', '.join(self._brokers)} has no topic {', '.join(missing)}; create it, "
+                "or correct `topics`"
+            )
+        if missing:
+            log.warning("these topics do not exist; the others are read", source=self.name, topics=missing)
+        for topic, count in counts.items():
+            self._partitions_at_start.setdefault(topic, count)
+
+    def _commit(self, consumer: Consumer, positions: Mapping[TopicPartition, Position]) -> None:
+        # No leader epoch: a watermark is a place in the ledger, whose record's epoch is not kept.
+        offsets = {partition: OffsetAndMetadata(position, "", -1) for partition, position in positions.items()}
+        try:
+            consumer.commit(offsets, timeout_ms=REQUEST_TIMEOUT_MS)
+        except OUTDATED as error:
+            log.info("the group has moved on; reading again from what is settled", source=self.name, reason=str(error))
+            self._moves.note({*self._held, *positions})
+            return
+        except errors.KafkaError as error:
+            raise explained(error, f"source {self.name}: committing to group {self._group}", self._brokers) from error
+        for partition, position in positions.items():
+            if partition in self._held:
+                self._held[partition].committed = position
+
+    def _measure_lag(self, consumer: Consumer) -> None:
+        """Ask where the partitions end.
+
+        Raises:
+            RetryableError: the brokers do not answer, and nothing else came from them either.
+        """
+        self._lag = None
+        partitions = list(self._held)
+        try:
+            ends = self._asked(
+                f"source {self.name}: asking for the ends of {', '.join(self._topics)}",
+                lambda: consumer.end_offsets(partitions, LAG_TIMEOUT_MS) if partitions else {},
+            )
+        except RetryableError:
+            if not self._waiting:
+                raise
+        else:
+            self._lag = sum(max(0, end - self._held[partition].next) for partition, end in ends.items())
+        self._next_lag = self._clock.monotonic() + LAG_INTERVAL_S
+
+    # --- records ---
+
+    def _take(self, polled: Mapping[TopicPartition, Sequence[Message]]) -> None:
+        """Open receipts for what came, except of partitions whose place is not known yet: that comes again."""
+        now = self._clock.monotonic()
+        for partition, messages in polled.items():
+            held = self._held.get(partition)
+            if held is None:
+                self._unplaced.setdefault(partition, None)
+                continue
+            for message in messages:
+                if message.offset < held.next:
+                    self._rewind(partition, held, message.offset)
+                held.next = message.offset + 1
+                receipt = held.ledger.open(held.next)
+                if message.value is None:  # a deletion in a compacted topic is no request
+                    held.ledger.settle(receipt)
+                    continue
+                flaw = None
+                payload = message.value
+                if len(payload) > self._limits.max_message_bytes:
+                    flaw = f"message of {len(payload)} bytes is longer than {self._limits.max_message_bytes}"
+                    payload = payload[:FLAWED_KEPT_BYTES]
+                self._waiting.append((partition, Record(payload, receipt, now, flaw)))
+
+    def _next_chunk(self) -> list[Record]:
+        chunk: list[Record] = []
+        size = 0
+        while self._waiting and len(chunk) < self._limits.max_records:
+            size += len(self._waiting[0][1].payload)
+            if chunk and size > self._limits.max_bytes:
+                break
+            chunk.append(self._waiting.popleft()[1])
+        return chunk
+
+    def _rewind(self, partition: TopicPartition, held: _Held, offset: int) -> None:
+        """Go on from an earlier place: the topic was made anew, or the place it was read from is gone."""
+        log.warning(
+            "a partition begins anew; reading it from there",
+            source=self.name,
+            topic=partition.topic,
+            partition=partition.partition,
+            position=offset,
+            formerly=held.next,
+        )
+        held.ledger.reset(offset)
+        self._waiting = deque(item for item in self._waiting if item[0] != partition)
+
+    # --- rebalances ---
+
+    def _forget_moved(self) -> None:
+        """Let go of what is in flight for partitions that moved, also of those that came straight back."""
+        moved = self._moves.take()
+        if not moved:
+            return
+        settled = self._forget(moved)
+        for partition in moved:
+            self._unplaced[partition] = settled.get(partition, self._unplaced.get(partition))
+        self._next_place = 0.0
+
+    def _forget(self, partitions: set[TopicPartition]) -> dict[TopicPartition, Position]:
+        """Make stale whatever is in flight for `partitions`; return the watermarks of those that were read."""
+        watermarks = {}
+        for partition in partitions & self._held.keys():
+            ledger = self._held.pop(partition).ledger
+            watermarks[partition] = watermark = ledger.watermark
+            ledger.reset(watermark)
+        self._waiting = deque(item for item in self._waiting if item[0] not in partitions)
+        return watermarks
+
+    def _place_all(self, consumer: Consumer) -> None:
+        """Seek to its place in every partition that was handed over.
+
+        Raises:
+            RetryableError: for some it could not be found out; they stay unread, and the next call tries again.
+        """
+        assigned = consumer.assignment()
+        failure: RetryableError | None = None
+        for partition in sorted(self._unplaced):
+            settled = self._unplaced[partition]
+            try:
+                if partition in assigned:
+                    self._place(consumer, partition, settled)
+            except RetryableError as error:
+                failure = error
+            else:
+                del self._unplaced[partition]
+        if failure is not None:
+            self._next_place = self._clock.monotonic() + PLACE_INTERVAL_S
+            if not self._waiting:
+                raise failure
+
+    def _place(self, consumer: Consumer, partition: TopicPartition, settled: Position | None) -> None:
+        name = f"{partition.topic}[{partition.partition}]"
+        doing = f"source {self.name}: finding out where to resume in {name}"
+        committed = self._asked(doing, lambda: consumer.committed(partition, timeout_ms=REQUEST_TIMEOUT_MS))
+        if committed is None and settled is None:
+            start = self._asked(doing, lambda: self._first_position(consumer, partition))
+            # At once: after a crash before the first commit, "the end" would be a later one, and the gap be lost.
+            self._commit(consumer, {partition: start})
+            committed = start
+        # What this member has settled is settled, whether or not it came to committing it.
+        start = max(position for position in (committed, settled) if position is not None)
+        try:
+            consumer.seek(partition, start)
+            if self._paused:
+                consumer.pause(partition)
+        except ValueError:
+            return  # it was taken away meanwhile, and the listener has noted that
+        ledger = Ledger(Partition(self.name, "kafka", partition.topic, str(partition.partition)), start)
+        self._held[partition] = _Held(ledger, start, -1 if committed is None else committed)
+        log.info("reading", source=self.name, topic=partition.topic, partition=partition.partition, position=start)
+
+    def _first_position(self, consumer: Consumer, partition: TopicPartition) -> Position:
+        # A partition that was added while this source runs is new, and read from its beginning.
+        is_new = partition.partition >= self._partitions_at_start.get(partition.topic, 0)
+        ask = consumer.beginning_offsets if is_new or self._start_at == "beginning" else consumer.end_offsets
+        return ask([partition], REQUEST_TIMEOUT_MS)[partition]
