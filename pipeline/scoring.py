@@ -36,7 +36,7 @@ class Classifier(Protocol):
 
     def classify(self, requests: Sequence[Request]) -> Sequence[Verdict]: ...
 
-    def explain(self, request: Request) -> Explanation | None: ...
+    def explain_all(self, requests: Sequence[Request]) -> Sequence[Explanation | None]: ...
 
 
 class Parser(Protocol):
@@ -62,7 +62,7 @@ class Judge:
         redactor: what is blotted out of alerts.
         clock: the time that alerts carry.
         metrics: where figures go.
-        explain: say in each alert which part of the request drove the score, at the cost of one more scoring pass.
+        explain: say in each alert which part of the request drove the score, at the cost of more work for each attack.
     """
 
     def __init__(
@@ -88,14 +88,19 @@ class Judge:
         Raises:
             StopError: the model no longer scores even the simplest request.
 
-        Blocks for one scoring pass over the batch, and one more for each attack, to explain it.
+        Blocks for one scoring pass over the batch, and about two more over the attacks in it, to explain them.
         """
         judgement = Judgement()
         records, requests = self._parse(batch, judgement)
-        for record, request, verdict in self._classify(records, requests, judgement):
-            if verdict.is_attack:
-                judgement.alerts.append(self._alert(record, request, verdict))
-                self._metrics.count("attacks_total", kind=verdict.kind or "unknown")
+        attacks = [
+            (record, request, verdict)
+            for record, request, verdict in self._classify(records, requests, judgement)
+            if verdict.is_attack
+        ]
+        explanations = self._explain([request for _, request, _ in attacks])
+        for (record, request, verdict), explanation in zip(attacks, explanations, strict=True):
+            judgement.alerts.append(self._alert(record, request, verdict, explanation))
+            self._metrics.count("attacks_total", kind=verdict.kind or "unknown")
         self._metrics.count("records_scored_total", len(records))
         return judgement
 
@@ -146,27 +151,27 @@ class Judge:
                 f"model {self._classifier.name} fails on every request: {error!r}; check it with `weirlog models verify`"
             ) from error
 
-    def _alert(self, record: Record, request: Request, verdict: Verdict) -> Alert:
+    def _alert(self, record: Record, request: Request, verdict: Verdict, explanation: Explanation | None) -> Alert:
         return build_alert(
             record,
             request,
             verdict,
-            self._explain(record, request),
+            explanation,
             model_name=self._classifier.name,
             model_digest=self._classifier.digest,
             redactor=self._redactor,
             time=self._clock.time(),
         )
 
-    def _explain(self, record: Record, request: Request) -> Explanation | None:
-        if not self._explains:
-            return None
+    def _explain(self, requests: Sequence[Request]) -> Sequence[Explanation | None]:
+        if not self._explains or not requests:
+            return [None] * len(requests)
         try:
-            return self._classifier.explain(request)
+            return self._classifier.explain_all(requests)
         except Exception:
-            # The alert matters more than its explanation; the log tells the developers.
-            log.exception("an attack could not be explained", source=record.partition.name)
-            return None
+            # The alerts matter more than their explanations; the log tells the developers.
+            log.exception("attacks could not be explained", count=len(requests))
+            return [None] * len(requests)
 
     def _dead_letter(self, record: Record, reason: str) -> DeadLetter:
         return DeadLetter(

@@ -45,10 +45,10 @@ class WordClassifier:
             raise ZeroDivisionError("a bug")
         return [Verdict(0.9, 0.5, "sqli") if "attack" in request.path else Verdict(0.1, 0.5) for request in requests]
 
-    def explain(self, request: Request) -> Explanation | None:
+    def explain_all(self, requests: Sequence[Request]) -> list[Explanation | None]:
         if not self.explains:
             raise IndexError("a bug")
-        return Explanation("path", request.path, 0, len(request.path))
+        return [Explanation("path", request.path, 0, len(request.path)) for request in requests]
 
 
 def records(*payloads: bytes, flaw: str | None = None) -> list[Record]:
@@ -95,6 +95,8 @@ def test_a_model_that_scores_nothing_at_all_stops_the_process() -> None:
 
 
 def test_an_alert_does_not_depend_on_its_explanation() -> None:
+    (explained,) = judge(WordClassifier()).judge(records(b"/attack")).alerts
+    assert explained.document()["explanation"]["excerpt"] == "/attack"
     (alert,) = judge(WordClassifier(explains=False)).judge(records(b"/attack")).alerts
     assert alert.document()["explanation"] is None
 
