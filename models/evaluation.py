@@ -71,7 +71,7 @@ def evaluate(scores: Values, labels: Labels, threshold: float) -> Measures:
     Raises:
         ValueError: the two differ in length, a score is not in [0, 1], or a label is neither 0 nor 1.
     """
-    scores, labels = np.asarray(scores, np.float64), np.asarray(labels)
+    scores = np.asarray(scores, np.float64)
     if scores.shape != labels.shape or scores.ndim != 1:
         raise ValueError(f"scores {scores.shape} and labels {labels.shape}: expected one of each a row")
     if not ((scores >= 0.0) & (scores <= 1.0)).all():
