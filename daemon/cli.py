@@ -1,0 +1,194 @@
+"""The command line: every command, thin. Work, and what it needs to import, starts inside the command.
+
+Exit status: 0 done, 1 failed while running, 2 bad usage or configuration.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weirlog.daemon import cli_alerts, cli_models, cli_training, exit_status
+
+app = typer.Typer(
+    name="weirlog",
+    help="Watch HTTP request logs and say which requests are attacks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_alerts.app, name="alerts")
+app.command("train")(cli_training.train)
+app.command("evaluate")(cli_training.evaluate)
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration, YAML.")]
+FormatOption = Annotated[str, typer.Option("--format", help="auto, hapi, combined or nginx-json.")]
+ModelOption = Annotated[str, typer.Option("--model", metavar="REF", help="A bundled model's name, or a directory.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="auto, numpy or tensorflow.")]
+ThresholdOption = Annotated[
+    float | None, typer.Option("--threshold", min=0.0, max=1.0, help="Score of an attack; the model's own by default.")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"weirlog {version('weirlog')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Watch HTTP request logs and say which requests are attacks."""
+
+
+@app.command()
+def run(config: ConfigOption) -> None:
+    """Run the daemon in the foreground, until SIGTERM; SIGHUP reloads model, threshold, alerts and redaction."""
+    from weirlog.daemon import running
+
+    raise typer.Exit(running.run(config))
+
+
+@app.command("check-config")
+def check_config(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The configuration, YAML.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a configuration instead.")] = False,
+) -> None:
+    """Validate a configuration and print what would run."""
+    import json
+
+    from weirlog.daemon.config import json_schema, load_config
+    from weirlog.daemon.config_report import describe, find_warnings
+
+    if schema:
+        typer.echo(json.dumps(json_schema(), indent=2))
+        return
+    if file is None:
+        raise typer.BadParameter("name the configuration file, or give --schema")
+    config = load_config(file)
+    for line in describe(config):
+        typer.echo(line)
+    for warning in find_warnings(config, file):
+        typer.echo(f"warning: {warning}", err=True)
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float | None, typer.Option("--seconds", min=1, help="Stop by itself after so long.")] = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of the web page; 0 takes any.")] = 9464,
+    seed: Annotated[int, typer.Option("--seed", help="Of the synthetic traffic.")] = 1,
+) -> None:
+    """Run everything embedded on synthetic live traffic, and show alerts as they come."""
+    from weirlog.daemon import running
+
+    raise typer.Exit(running.demo(seconds, port, seed))
+
+
+@app.command()
+def score(
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="[INPUT]…", help="Files, .gz, .zst, or -.")] = None,
+    format: FormatOption = "auto",  # noqa: A002 - the option's name
+    model: ModelOption = "default",
+    threshold: ThresholdOption = None,
+    engine: EngineOption = "auto",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Standard output by default.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Add the request, redacted, and the explanation.")] = False,
+) -> None:
+    """Score finished logs: one JSON object a line out, in order; a summary on standard error."""
+    from weirlog.daemon import scoring_run
+
+    raise typer.Exit(
+        scoring_run.score(
+            inputs or ["-"], format, model=model, threshold=threshold, engine=engine, output=output, full=full
+        )
+    )
+
+
+@app.command()
+def explain(
+    line: Annotated[str, typer.Argument(help="One log line; - reads it from standard input.")],
+    format: FormatOption = "auto",  # noqa: A002 - the option's name
+    model: ModelOption = "default",
+    threshold: ThresholdOption = None,
+) -> None:
+    """Follow one line from parse to verdict, with the part that drove the score marked."""
+    from rich.console import Console
+
+    from weirlog.daemon.explain import explain as explain_line
+    from weirlog.models.detector import load_detector
+    from weirlog.models.formats import log_format
+
+    payload = sys.stdin.buffer.readline() if line == "-" else line.encode("utf-8", "surrogateescape")
+    explain_line(
+        payload.rstrip(b"\r\n"),
+        log_format(format),
+        load_detector(model, threshold=threshold),
+        Console(highlight=False, markup=False),
+    )
+
+
+@app.command()
+def bench(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="In all, about.")] = 60.0,
+) -> None:
+    """Measure every engine and the whole pipeline, interleaved in one run."""
+    from weirlog.daemon import bench as benchmark
+
+    benchmark.run(seconds, as_json=as_json)
+
+
+@app.command("send-test")
+def send_test(config: ConfigOption) -> None:
+    """Send one marked test alert through every configured sink, and report each."""
+    from weirlog.daemon import running
+
+    raise typer.Exit(running.send_test(config))
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    """Turn the errors that are meant for people into one clear message and an exit status."""
+    from weirlog.daemon.config import ConfigurationError
+    from weirlog.daemon.lines import InputError
+    from weirlog.daemon.printable import printable
+    from weirlog.models.errors import ArtifactError, DatasetError, MissingExtraError, ModelError, UnparsableError
+    from weirlog.pipeline.errors import PipelineError
+
+    try:
+        yield
+    except ConfigurationError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(exit_status.USAGE)
+    except (ArtifactError, DatasetError, MissingExtraError, UnparsableError, InputError) as error:
+        typer.echo(f"weirlog: {printable(str(error), 2000)}", err=True)
+        sys.exit(exit_status.USAGE)
+    except (ModelError, PipelineError) as error:
+        typer.echo(f"weirlog: {printable(str(error), 2000)}", err=True)
+        sys.exit(exit_status.FAILED)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does: that is no failure worth a message.
+        sys.stderr.close()
+        sys.exit(exit_status.FAILED)
+
+
+def main() -> None:
+    """Run the console script."""
+    with _told_errors():
+        app()
+
+
+if __name__ == "__main__":
+    main()

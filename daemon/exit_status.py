@@ -1,0 +1,9 @@
+"""What the process says as it ends; systemd does not restart after USAGE."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2

@@ -1,0 +1,159 @@
+"""The threads, and the order in which they start and stop.
+
+Start:  delivery → scorer → readers, so that whoever hands over finds someone who takes.
+Stop:   1 readers stop reading; 2 the channel is closed; 3 the scorer flushes the partial batch into the outbox and
+        settles it; 4 the readers commit for the last time; 5 delivery sends what it still can. One deadline for all;
+        what is not done by then is done at the next start, since nothing unsettled was committed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from weirlog.pipeline.channel import Channel
+from weirlog.pipeline.delivery import DeliveryWorker
+from weirlog.pipeline.errors import StopError
+from weirlog.pipeline.reading import Reader
+from weirlog.pipeline.records import Record
+from weirlog.pipeline.scorer import Scorer
+from weirlog.pipeline.timing import Clock, Deadline
+
+log = structlog.get_logger(__name__)
+
+STUCK_S = 20.0
+"""A thread that shows no life for so long is stuck. Every wait of theirs is far shorter, and the slowest batch (1,024
+requests of the longest kind) takes under 10 s on one slow core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the threads of one pipeline tell each other.
+
+    Attributes:
+        stopping: no more is to be read.
+        drained: everything that was read has been settled or given up.
+        aborting: end at once.
+    """
+
+    stopping: threading.Event
+    drained: threading.Event
+    aborting: threading.Event
+
+    @classmethod
+    def fresh(cls) -> Signals:
+        return cls(threading.Event(), threading.Event(), threading.Event())
+
+
+class Pipeline:
+    """Runs readers, one scorer and delivery workers, a thread each.
+
+    Args:
+        readers: one for each source.
+        channel: between the readers and the scorer.
+        scorer: the only consumer of the channel.
+        workers: one for each sink.
+        signals: those that readers and scorer were built with.
+        clock: time.
+    """
+
+    def __init__(
+        self,
+        readers: Sequence[Reader],
+        channel: Channel[Record],
+        scorer: Scorer,
+        workers: Sequence[DeliveryWorker],
+        signals: Signals,
+        clock: Clock,
+    ) -> None:
+        self.readers = readers
+        self.scorer = scorer
+        self.workers = workers
+        self.failure: BaseException | None = None
+        """What crashed a thread, or None. Set once; `ended` is set with it."""
+        self.ended = threading.Event()
+        """Set when there is nothing left to supervise: a thread crashed."""
+        self._channel = channel
+        self._signals = signals
+        self._clock = clock
+        self._failure_lock = threading.Lock()
+        self._delivery_stopping = threading.Event()
+        self._reading = [self._thread(f"read {reader.name}", reader.run) for reader in readers]
+        self._scoring = self._thread("score", scorer.run)
+        self._delivering = [
+            self._thread(f"deliver {worker.name}", partial(worker.run, self._delivery_stopping)) for worker in workers
+        ]
+
+    def start(self) -> None:
+        """Start every thread and return at once."""
+        for thread in (*self._delivering, self._scoring, *self._reading):
+            thread.start()
+
+    def stop(self, deadline: Deadline) -> bool:
+        """Stop in order; return whether everything that was read was settled and committed by `deadline`.
+
+        Blocks until every thread has ended or `deadline` has passed.
+        """
+        self._signals.stopping.set()
+        for reader in self.readers:
+            reader.finished_reading.wait(deadline.remaining_s)
+        self._channel.close()
+        self._scoring.join(deadline.remaining_s)
+        drained = not self._scoring.is_alive() and self.failure is None
+        if not drained:
+            self._signals.aborting.set()
+        self._signals.drained.set()
+        for thread in self._reading:
+            thread.join(deadline.remaining_s)
+        for worker in self.workers:
+            worker.deadline = deadline
+        self._delivery_stopping.set()
+        for thread in self._delivering:
+            thread.join(deadline.remaining_s)
+        alive = [thread.name for thread in self._threads if thread.is_alive()]
+        if alive:
+            log.error("threads still ran at the deadline and are left behind", threads=alive)
+        # Alerts that delivery could not send are safe in the outbox: they do not make a stop incomplete.
+        return drained and not any(thread.is_alive() for thread in self._reading)
+
+    def fail(self, error: BaseException) -> None:
+        """Say that `error` ended something that must not end; the first one stands. Any thread may call this."""
+        with self._failure_lock:
+            self.failure = self.failure or error
+        self.ended.set()
+
+    @property
+    def stuck(self) -> str | None:
+        """The name of a thread that has shown no life for STUCK_S, or None."""
+        oldest = self._clock.monotonic() - STUCK_S
+        beats = [(self._scoring, self.scorer.last_beat)]
+        beats += [(thread, reader.last_beat) for thread, reader in zip(self._reading, self.readers, strict=True)]
+        return next((thread.name for thread, beat in beats if thread.is_alive() and beat < oldest), None)
+
+    @property
+    def settled_in(self) -> bool:
+        """Whether every source is open, or has failed and is being tried again."""
+        return all(reader.is_open or reader.failure is not None for reader in self.readers)
+
+    @property
+    def _threads(self) -> list[threading.Thread]:
+        return [*self._reading, self._scoring, *self._delivering]
+
+    def _thread(self, name: str, run: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=self._guarded, args=(name, run), name=name, daemon=True)
+
+    def _guarded(self, name: str, run: Callable[[], None]) -> None:
+        """Run a thread's whole life; whatever escapes it brings the process down."""
+        try:
+            run()
+        except BaseException as error:
+            log.critical(
+                "a thread has crashed", thread=name, exc_info=not isinstance(error, StopError), reason=str(error)
+            )
+            with self._failure_lock:
+                self.failure = self.failure or error
+            self.ended.set()
