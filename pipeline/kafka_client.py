@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ssl
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from kafka import errors
-from kafka.net.compat import KafkaNetClient
-
 from weirlog.pipeline.errors import PipelineError, RetryableError, StopError
+from weirlog.pipeline.kafka_log import overhear
+
+with warnings.catch_warnings():
+    # kafka-python 3.0 reads its schemas by a function that Python 3.11 and 3.12 call deprecated, and 3.13 does not.
+    warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
+    import kafka as kafka  # noqa: PLC0414 -- everybody takes it from here, past that warning
+    from kafka import errors as errors  # noqa: PLC0414
+    from kafka.net.compat import KafkaNetClient
 
 T = TypeVar("T")
 
@@ -18,6 +24,9 @@ Protocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
 BOOTSTRAP_TIMEOUT_MS = 10_000
 """How long a first connection may take: a broker that is away is told after that."""
+RECONNECT_MS = 2_000
+"""The longest pause between two attempts to connect again. With the library's 30 s, reading went on no sooner than 45 s
+after a broker was back that had been away for half a minute."""
 
 REFUSALS = (
     errors.AuthorizationError,
@@ -96,7 +105,12 @@ def connect(make: Callable[..., T], brokers: Sequence[str], settings: dict[str, 
     Args:
         make: KafkaConsumer or KafkaProducer.
         brokers: "host:port" each.
-        settings: of kafka-python; the bootstrap timeout may be among them.
+        settings: of kafka-python; the bootstrap timeout may be among them, and `client_id` must tell this client from
+            all others of the process.
+
+    Raises:
+        KafkaError, OSError: what kept the connection from coming about, as far as the library's log tells: a refused
+            password, a name that is unknown, a certificate that is not trusted.
     """
     made: list[KafkaNetClient] = []
 
@@ -104,20 +118,22 @@ def connect(make: Callable[..., T], brokers: Sequence[str], settings: dict[str, 
         made.append(KafkaNetClient(**configs))
         return made[0]
 
+    configs = {
+        "bootstrap_servers": list(brokers),
+        "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+        "reconnect_backoff_max_ms": RECONNECT_MS,
+        "kafka_client": remember,
+        **settings,
+    }
+    heard = overhear(configs["client_id"], REFUSALS)
     try:
-        return make(
-            **{
-                "bootstrap_servers": list(brokers),
-                "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
-                "client_id": "weirlog",
-                "kafka_client": remember,
-                **settings,
-            }
-        )
-    except BaseException:
+        return make(**configs)
+    except BaseException as error:
         # The constructor leaves its thread and sockets behind when no broker answers; one more with each attempt.
         for client in made:
             client.close()
+        if isinstance(error, errors.KafkaTimeoutError) and isinstance(heard.reason, errors.KafkaError | OSError):
+            raise heard.reason from error
         raise
 
 

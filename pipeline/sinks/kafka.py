@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import structlog
-from kafka import KafkaProducer, errors
 
 from weirlog.pipeline.alerts import Alert
 from weirlog.pipeline.errors import PermanentError, PipelineError, RetryableError
-from weirlog.pipeline.kafka_client import KafkaSecurity, connect, explained
+from weirlog.pipeline.kafka_client import KafkaSecurity, connect, errors, explained, kafka
 from weirlog.pipeline.timing import Clock, Deadline, SystemClock
 
 log = structlog.get_logger(__name__)
@@ -64,7 +63,7 @@ class KafkaSink:
         timeout_s: float = 30.0,
         clock: Clock | None = None,
         settings: dict[str, Any] | None = None,
-        make: Callable[..., Producer] = KafkaProducer,
+        make: Callable[..., Producer] = kafka.KafkaProducer,
     ) -> None:
         self.name = name
         self._brokers = tuple(brokers)
@@ -108,6 +107,7 @@ class KafkaSink:
             third_ms = int(self._timeout_s * 1000 / 3)
             settings = {
                 **self._security.settings(),
+                "client_id": f"weirlog-{self.name}",
                 "acks": "all",
                 "enable_idempotence": True,
                 "bootstrap_timeout_ms": third_ms,

@@ -13,13 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import structlog
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
 
 from weirlog.pipeline.errors import RetryableError, StopError
-from weirlog.pipeline.kafka_client import KafkaSecurity, connect, explained
+from weirlog.pipeline.kafka_client import KafkaSecurity, connect, errors, explained, kafka
 from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.records import Partition, Position, Record
@@ -28,6 +27,7 @@ from weirlog.pipeline.timing import Clock
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+TopicPartition: TypeAlias = kafka.TopicPartition
 
 LAG_INTERVAL_S = 10.0
 """Between two questions for the ends of the partitions; an idle source learns by it that its brokers are gone."""
@@ -74,7 +74,7 @@ class Message(Protocol):
 class Consumer(Protocol):
     """What is used of kafka.KafkaConsumer."""
 
-    def subscribe(self, topics: Sequence[str], *, listener: ConsumerRebalanceListener) -> None: ...
+    def subscribe(self, topics: Sequence[str], *, listener: kafka.ConsumerRebalanceListener) -> None: ...
     def partitions_for_topic(self, topic: str) -> set[int] | None: ...
     def poll(self, timeout_ms: float, max_records: int) -> Mapping[TopicPartition, Sequence[Message]]: ...
     def assignment(self) -> set[TopicPartition]: ...
@@ -86,24 +86,29 @@ class Consumer(Protocol):
         self, partitions: Sequence[TopicPartition], timeout_ms: int
     ) -> Mapping[TopicPartition, int]: ...
     def end_offsets(self, partitions: Sequence[TopicPartition], timeout_ms: int) -> Mapping[TopicPartition, int]: ...
-    def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], *, timeout_ms: int) -> None: ...
+    def commit(self, offsets: Mapping[TopicPartition, kafka.OffsetAndMetadata], *, timeout_ms: int) -> None: ...
     def close(self, *, autocommit: bool, timeout_ms: int) -> None: ...
 
 
-class Moves(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
+class Moves(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
     """Takes note of partitions that were taken away or handed over. The client calls it on its own thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._moved: set[TopicPartition] = set()
+        self.joining = True
+        """Whether the group is being divided anew. Until that is over the coordinator answers nothing else."""
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.joining = True
         self.note(revoked)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self.note(assigned)
+        self.joining = False
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        self.joining = True
         self.note(lost)
 
     def note(self, partitions: Iterable[TopicPartition]) -> None:
@@ -167,7 +172,7 @@ class KafkaSource:
         metrics: Metrics,
         limits: KafkaLimits | None = None,
         settings: Mapping[str, Any] | None = None,
-        make: Callable[..., Consumer] = KafkaConsumer,
+        make: Callable[..., Consumer] = kafka.KafkaConsumer,
     ) -> None:
         self.name = name
         self._brokers = tuple(brokers)
@@ -197,6 +202,7 @@ class KafkaSource:
         self._moves = Moves()
         settings = {
             **self._security.settings(),
+            "client_id": f"weirlog-{self.name}",
             "group_id": self._group,
             "enable_auto_commit": False,
             # Only where a committed position no longer exists: what is left of the partition is read, from its start.
@@ -226,7 +232,7 @@ class KafkaSource:
             polled = self._asked(doing, lambda: consumer.poll(1000 * timeout_s, self._limits.max_records))
             self._forget_moved()
             self._take(polled)
-        if self._unplaced and self._clock.monotonic() >= self._next_place:
+        if self._unplaced and not self._moves.joining and self._clock.monotonic() >= self._next_place:
             self._place_all(consumer)
         if self._clock.monotonic() >= self._next_lag:
             self._measure_lag(consumer)
@@ -243,7 +249,7 @@ class KafkaSource:
             self._opened.resume(*self._opened.assignment())
 
     def commit(self) -> None:
-        if self._moves.pending:
+        if self._moves.joining or self._moves.pending:
             return  # the next poll finds out what is still ours
         offsets = {
             partition: held.ledger.watermark
@@ -307,7 +313,7 @@ class KafkaSource:
 
     def _commit(self, consumer: Consumer, positions: Mapping[TopicPartition, Position]) -> None:
         # No leader epoch: a watermark is a place in the ledger, whose record's epoch is not kept.
-        offsets = {partition: OffsetAndMetadata(position, "", -1) for partition, position in positions.items()}
+        offsets = {partition: kafka.OffsetAndMetadata(position, "", -1) for partition, position in positions.items()}
         try:
             consumer.commit(offsets, timeout_ms=REQUEST_TIMEOUT_MS)
         except OUTDATED as error:

@@ -14,9 +14,9 @@ import uuid
 from pathlib import Path
 
 from fakes import eventually
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
 from servers import missing, require_program
+
+from weirlog.pipeline.kafka_client import kafka
 
 VERSION = "4.1.2"
 """Runs on Java 17."""
@@ -109,7 +109,7 @@ num.network.threads=2
 num.io.threads=2
 """
         )
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        cluster = base64.urlsafe_b64encode(b"w" + uuid.uuid4().bytes[1:]).rstrip(b"=").decode()  # may not begin with -
         arguments = ["format", "-t", cluster, "-c", f"{folder}/server.properties"]
         formatted = subprocess.run(
             self._command("kafka.tools.StorageTool", *arguments), capture_output=True, text=True, timeout=60
@@ -144,15 +144,15 @@ num.io.threads=2
         return (self.folder / "output").read_text(errors="replace")[-3000:]
 
     def create_topic(self, name: str, partitions: int = 1) -> None:
-        admin = KafkaAdminClient(bootstrap_servers=self.brokers)
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self.brokers)
         try:
-            admin.create_topics([NewTopic(name, partitions, 1)])
+            admin.create_topics([kafka.admin.NewTopic(name, partitions, 1)])
         finally:
             admin.close()
 
     def send(self, topic: str, *values: bytes | None, partition: int | None = None) -> None:
         """Append messages, to all partitions in turn unless one is named."""
-        producer = KafkaProducer(bootstrap_servers=self.brokers)
+        producer = kafka.KafkaProducer(bootstrap_servers=self.brokers)
         try:
             count = len(producer.partitions_for(topic))
             pending = [
@@ -166,9 +166,11 @@ num.io.threads=2
 
     def read(self, topic: str) -> list[tuple[bytes | None, bytes | None]]:
         """Return key and value of every message of a topic."""
-        consumer = KafkaConsumer(bootstrap_servers=self.brokers, auto_offset_reset="earliest", group_id=None)
+        consumer = kafka.KafkaConsumer(bootstrap_servers=self.brokers, auto_offset_reset="earliest", group_id=None)
         try:
-            partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+            partitions = [
+                kafka.TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))
+            ]
             ends = consumer.end_offsets(partitions)
             consumer.assign(partitions)
             found: list[tuple[bytes | None, bytes | None]] = []
@@ -185,10 +187,10 @@ num.io.threads=2
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Return the position that a group has committed in each partition, where it has."""
-        consumer = KafkaConsumer(bootstrap_servers=self.brokers, group_id=group, enable_auto_commit=False)
+        consumer = kafka.KafkaConsumer(bootstrap_servers=self.brokers, group_id=group, enable_auto_commit=False)
         try:
             numbers = sorted(consumer.partitions_for_topic(topic))
-            positions = {number: consumer.committed(TopicPartition(topic, number)) for number in numbers}
+            positions = {number: consumer.committed(kafka.TopicPartition(topic, number)) for number in numbers}
             return {number: position for number, position in positions.items() if position is not None}
         finally:
             consumer.close()
