@@ -18,9 +18,9 @@ LIMIT_BYTES = 20_000
 _COUNT_ROOM_BYTES = 24
 """Left free so that a count of many digits still fits."""
 
-_ROUNDS = (Limits(), Limits(1024, 256), Limits(256, 64), Limits(64, 16), Limits(24, 4, 2))
-"""Tried in order until the document fits. The last one always does: about 40 texts of 24 characters, of at most 12
-bytes each in ASCII escapes, are 11 kB."""
+_ROUNDS = (Limits(), Limits(1024, 8000, 256), Limits(256, 4000, 64), Limits(64, 2000, 16), Limits(24, 1000, 4, 2))
+"""Tried in order until the document fits. The last one always does: 1,000 characters of at most 12 bytes each in ASCII
+escapes, and as many names, marks and digests as there are fields, are 15 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +96,29 @@ def build_alert(
     body = b""
     for limits in _ROUNDS:
         showing = Showing(redactor, limits)
+        ours = Showing(Redactor(enabled=False), limits)  # names and keys of our own hold no secrets
+        model = {"name": ours.text(model_name), "digest": model_digest}
+        fitted = explained and _fitted(explained, limits, showing)
         document: dict[str, JSON] = {
             "schema": SCHEMA,
             "id": identity,
             "time": rfc3339(time),
             "score": round(verdict.score, 6),
             "threshold": round(verdict.threshold, 6),
-            "kind": verdict.kind and showing.text(verdict.kind),
+            "kind": verdict.kind and ours.text(verdict.kind),
             "client": {"address": client},
             "request": {"time": rfc3339(request.time), **show_request(request, showing)},
             "source": {
                 "type": record.partition.type,
-                "name": showing.text(record.partition.name),
-                "partition": showing.text(record.partition.key),
+                "name": ours.text(record.partition.name),
+                "partition": ours.text(record.partition.key),
                 "position": record.receipt.position,
             },
-            "model": {"name": showing.text(model_name), "digest": model_digest},
-            "explanation": explained and _fitted(explained, limits, showing),
+            "model": model,
+            "explanation": fitted,
             "count": 1,
         }
-        if showing.cut:
+        if showing.cut or ours.cut:
             document["truncated"] = True
         body = _encoded(document)
         if len(body) <= LIMIT_BYTES - _COUNT_ROOM_BYTES:

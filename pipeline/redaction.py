@@ -28,11 +28,13 @@ class Limits:
 
     Attributes:
         text_chars: of one text or name; what is cut ends with "… (+characters cut)".
+        all_chars: of all texts and names together, so that a request of a megabyte costs no more than one of 16 kB.
         values: texts, numbers and containers altogether; the rest of a container is counted under "…".
         depth: of containers in containers.
     """
 
     text_chars: int = LIMIT_TEXT_CHARS
+    all_chars: int = 16_000
     values: int = 1000
     depth: int = 16
 
@@ -105,10 +107,12 @@ class Showing:
         self._redactor = redactor
         self._limits = limits
         self._left = limits.values
+        self._chars_left = limits.all_chars
 
     def text(self, text: str) -> str:
-        limit = self._limits.text_chars
+        limit = min(self._limits.text_chars, max(self._chars_left, 0))
         kept = text[:limit]
+        self._chars_left -= len(kept) + 1
         spans = self._redactor.spans(kept, cut=len(text) > limit)
         for start, end in spans:
             self._remember(kept[start:end])
@@ -116,8 +120,9 @@ class Showing:
         if len(text) <= limit and len(kept) <= limit:
             return kept
         self.cut = True
-        marker = f"… (+{max(len(text), len(kept)) - limit})"
-        return kept[: max(limit - len(marker), 0)] + marker
+        whole = max(len(text), len(kept))
+        room = max(limit - len(_marker(whole)), 0)
+        return kept[:room] + _marker(whole - room)
 
     def value(self, value: JSON, depth: int = 0) -> JSON:
         self._left -= 1
@@ -145,7 +150,7 @@ class Showing:
         pair_name = next((name for key in ("name", "key") if isinstance(name := mapping.get(key), str)), "")
         shown: dict[str, JSON] = {}
         for index, (key, value) in enumerate(mapping.items()):
-            if self._left <= 0:
+            if self._full:
                 shown["…"] = self._left_out(len(mapping) - index)
                 break
             name = self.text(str(key))
@@ -157,7 +162,7 @@ class Showing:
             return self._left_out(len(items))
         shown: list[JSON] = []
         for index, item in enumerate(items):
-            if self._left <= 0:
+            if self._full:
                 shown.append(self._left_out(len(items) - index))
                 break
             shown.append(self.value(item, depth + 1))
@@ -170,12 +175,17 @@ class Showing:
         elif number.bit_length() > 64:
             return f"(a number of {number.bit_length()} bits)"
         if self._redactor.enabled and is_card_number(str(abs(int(number)))):
+            self._remember(str(abs(int(number))))
             return REDACTED
         return number
 
+    @property
+    def _full(self) -> bool:
+        return self._left <= 0 or self._chars_left <= 0
+
     def _left_out(self, count: int) -> str:
         self.cut = True
-        return f"… (+{count})"
+        return _marker(count)
 
     def _remember(self, secret: str) -> None:
         if len(self.secrets) < _MOST_KNOWN and len(secret) >= _LEAST_KNOWN_CHARS:
@@ -194,6 +204,10 @@ def show_request(request: Request, showing: Showing) -> dict[str, JSON]:
         "body": showing.value(request.body),
     }
     return shown
+
+
+def _marker(left_out: int) -> str:
+    return f"… (+{left_out})"
 
 
 def _encodable(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import unquote
 
 WHOLE = frozenset(
@@ -36,10 +37,15 @@ class SensitiveNames:
 
     def __init__(self, extra: Iterable[str] = ()) -> None:
         self._whole = WHOLE | {joined for name in extra if (joined := "".join(_words(name)))}
+        # A log repeats its names; 2,000 of at most 200 characters are half a megabyte.
+        self._decide = lru_cache(maxsize=2_000)(self._is_sensitive)
 
     def __contains__(self, name: object) -> bool:
         """Whether what `name` stands for is to be hidden; looks at its first 200 characters."""
-        words = _words(str(name))
+        return self._decide(str(name)[:EXAMINED_CHARS])
+
+    def _is_sensitive(self, name: str) -> bool:
+        words = _words(name)
         if any(word.endswith(ENDINGS) for word in words):
             return True
         return any(
@@ -50,7 +56,6 @@ class SensitiveNames:
 
 
 def _words(name: str) -> list[str]:
-    name = name[:EXAMINED_CHARS]
     if "%" in name:
         name = unquote(name)
     if not name.isascii():
