@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed while running, 2 bad usage or configuration.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,12 +29,26 @@ app.command("train")(cli_training.train)
 app.command("evaluate")(cli_training.evaluate)
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration, YAML.")]
-FormatOption = Annotated[str, typer.Option("--format", help="auto, hapi, combined or nginx-json.")]
 ModelOption = Annotated[str, typer.Option("--model", metavar="REF", help="A bundled model's name, or a directory.")]
-EngineOption = Annotated[str, typer.Option("--engine", help="auto, numpy or tensorflow.")]
 ThresholdOption = Annotated[
     float | None, typer.Option("--threshold", min=0.0, max=1.0, help="Score of an attack; the model's own by default.")
 ]
+
+
+def _check_format(name: str) -> str:
+    from weirlog.models.formats import FORMATS
+
+    if name not in FORMATS:
+        raise typer.BadParameter(f"{name!r} is no log format; there are {', '.join(sorted(FORMATS))}")
+    return name
+
+
+def _check_engine(name: str) -> str:
+    from weirlog.models.engines import ENGINES
+
+    if name not in ENGINES:
+        raise typer.BadParameter(f"{name!r} is no engine; there are {', '.join(sorted(ENGINES))}")
+    return name
 
 
 def _version(wanted: bool) -> None:
@@ -42,6 +57,12 @@ def _version(wanted: bool) -> None:
 
         typer.echo(f"weirlog {version('weirlog')}")
         raise typer.Exit
+
+
+FormatOption = Annotated[
+    str, typer.Option("--format", callback=_check_format, help="auto, hapi, combined or nginx-json.")
+]
+EngineOption = Annotated[str, typer.Option("--engine", callback=_check_engine, help="auto, numpy or tensorflow.")]
 
 
 @app.callback()
@@ -179,8 +200,12 @@ def _told_errors() -> Iterator[None]:
         typer.echo(f"weirlog: {printable(str(error), 2000)}", err=True)
         sys.exit(exit_status.FAILED)
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does: that is no failure worth a message.
-        sys.stderr.close()
+        # Whoever read our output has gone, as `head` does. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(exit_status.FAILED)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename is not None else ""
+        typer.echo(f"weirlog: {printable(f'{name}{error.strerror or error}', 2000)}", err=True)
         sys.exit(exit_status.FAILED)
 
 
