@@ -18,6 +18,9 @@ LEAST_CHARACTERS: Final = 3
 WORD_CHARACTERS: Final = 16
 """How far a part is widened to the ends of the words that it cuts: evidence of `<script>` comes at its last letters."""
 
+SLOW: Final = 0.25
+"""Tokens that gain less than this share of the mean gain only lengthen a part, and are left out of it."""
+
 
 def explain(text: CanonicalText, starts: IntArray, ends: IntArray, logits: FloatArray) -> Explanation | None:
     """Return the part of `text` where the logit rose most, inside one field; None where it rose nowhere.
@@ -51,7 +54,7 @@ def steepest(gains: npt.NDArray[np.float64]) -> tuple[int, int]:
     The maximum-sum subarray (Kadane's problem) of gains less the mean of the positive ones, so that a slow rise over a
     whole text does not swallow the steep one in it. Where nothing stands out, it is the whole.
     """
-    excess = np.concatenate(([0.0], np.cumsum(gains - np.maximum(gains, 0.0).mean())))
+    excess = np.concatenate(([0.0], np.cumsum(gains - SLOW * np.maximum(gains, 0.0).mean())))
     lowest = np.minimum.accumulate(excess[:-1])
     risen = excess[1:] - lowest
     end = int(risen.argmax()) + 1
@@ -78,11 +81,11 @@ def _widen(text: str, start: int, end: int, field: TextField) -> tuple[int, int]
     """Return the part grown to whole words and to a few characters at least, inside its field."""
     start, end = min(start, max(field.start, end - 1)), min(max(end, start + 1), field.end)
     start = min(start, end)
+    while end - start < min(LEAST_CHARACTERS, field.end - field.start):
+        start, end = (start - 1, end) if start > field.start else (start, end + 1)
     for _ in range(WORD_CHARACTERS):
         if start > field.start and text[start - 1].isalnum() and text[start : start + 1].isalnum():
             start -= 1
         if end < field.end and text[end].isalnum() and text[end - 1 : end].isalnum():
             end += 1
-    while end - start < min(LEAST_CHARACTERS, field.end - field.start):
-        start, end = (start - 1, end) if start > field.start else (start, end + 1)
     return start, end

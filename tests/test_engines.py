@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import threadpoolctl
 from artifacts import random_artifact
 from contracts.engine import TOLERANCE, EngineContract, by_definition, ragged, random_sequences
 from hypothesis import given, settings
@@ -160,6 +161,13 @@ def test_a_trace_tells_the_score_after_every_id(name: str) -> None:
     assert shorter.score(ragged([sequences[0][:20]])).probability == pytest.approx(
         probability(traces[0][20:21]), abs=1e-6
     )
+
+
+def test_scoring_never_waits_for_threads_of_the_linear_algebra() -> None:
+    threadpoolctl.threadpool_limits(limits=2, user_api="blas")
+    NumpyEngine(random_artifact("lstm"))
+    threads = [library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+    assert set(threads) == {1}
 
 
 def test_a_trace_refuses_ids_of_another_vocabulary() -> None:
