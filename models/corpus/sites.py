@@ -105,9 +105,22 @@ def _document(chance: Chance, depth: int) -> dict[str, JSON]:
 
 
 def _segments(chance: Chance, high: int) -> list[str]:
-    segment = (lambda: chance.pick(NOUNS) + "s", lambda: chance.pick(NOUNS), lambda: chance.pick(VERBS), lambda: values.slug(chance),
-               lambda: str(chance.number(1, 99_999)), lambda: values.invented(chance), lambda: values.token(chance), lambda: chance.pick(NOUNS).title())  # fmt: skip
-    return [chance.pick(segment)().replace("/", "-") for _ in range(chance.number(0, high))]
+    return [_segment(chance).replace("/", "-") for _ in range(chance.number(0, high))]
+
+
+def _segment(chance: Chance) -> str:
+    match chance.number(0, 7):
+        case 0:
+            return chance.pick(NOUNS) + "s"
+        case 1:
+            return chance.pick(VERBS)
+        case 2:
+            return str(chance.number(1, 99_999))
+        case 3:
+            return chance.pick(NOUNS).title()
+        case 4:
+            return values.slug(chance)
+    return chance.pick((values.word, values.invented, values.token))(chance)
 
 
 def _rest(chance: Chance) -> Draft:

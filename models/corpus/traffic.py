@@ -87,16 +87,7 @@ def _surrounded(value: str, chance: Chance, kind: str) -> str:
 def _place(draft: Draft, value: str, chance: Chance, kind: str) -> None:
     """Put `value` somewhere into `draft`: mostly into a parameter, else the path, a key, a header, the whole body."""
     if kind == "nosqli" and chance.maybe(0.5):
-        operator: dict[str, JSON] = {
-            chance.pick(_OPERATORS): chance.pick(("", None, 1, "a", "^.*", [values.word(chance)], "sleep(1000)", True))
-        }
-        target = draft.body if isinstance(draft.body, dict) else draft.query
-        if chance.maybe(0.5) or target is draft.query:
-            target[
-                f"{chance.pick(('username', 'password', 'login', 'user', 'id', field_name(chance)))}[{next(iter(operator))}]"
-            ] = next(iter(operator.values()))
-        else:
-            target[chance.pick(("username", "password", "login", "email", "user", "id", field_name(chance)))] = operator
+        _place_operator(draft, chance)
         return
     if kind == "xxe" and chance.maybe(0.5):
         draft.method, draft.body = "post", {"raw": value}
@@ -117,6 +108,17 @@ def _place(draft: Draft, value: str, chance: Chance, kind: str) -> None:
         draft.method, draft.body = "post", {"raw": value}
     else:
         _set_leaf(draft, value, chance)
+
+
+def _place_operator(draft: Draft, chance: Chance) -> None:
+    """Put a query operator where a value is expected: as a nested object, or spelt in the parameter's name."""
+    operands: tuple[JSON, ...] = ("", None, 1, "a", "^.*", [values.word(chance)], "sleep(1000)", True)
+    operator, operand = chance.pick(_OPERATORS), chance.pick(operands)
+    name = chance.pick(("username", "password", "login", "email", "user", "id", field_name(chance)))
+    if isinstance(draft.body, dict) and chance.maybe(0.6):
+        draft.body[name] = {operator: operand}
+    else:
+        draft.query[f"{name}[{operator}]"] = operand
 
 
 def _set_leaf(draft: Draft, value: str, chance: Chance) -> None:
