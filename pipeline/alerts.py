@@ -97,7 +97,7 @@ def build_alert(
     for limits in _ROUNDS:
         showing = Showing(redactor, limits)
         ours = Showing(Redactor(enabled=False), limits)  # names and keys of our own hold no secrets
-        model = {"name": ours.text(model_name), "digest": model_digest}
+        model: dict[str, JSON] = {"name": ours.text(model_name), "digest": model_digest}
         fitted = explained and _fitted(explained, limits, showing)
         document: dict[str, JSON] = {
             "schema": SCHEMA,

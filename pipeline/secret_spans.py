@@ -54,7 +54,7 @@ _END_OF_WORD = re.compile(r"[\s&;,]|\Z")
 
 _CARD = re.compile(r"(?<!\d)[2-6](?:\d{12,18}+(?!\d)|\d{3}(?:(?:[ \t+._/-]|%20)\d{2,7}(?!\d)){2,4})")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # the digit sum of twice the index
-_DIGITS = re.compile(r"(?:%20)?\d+")
+_DIGITS = re.compile(r"(?:%20)?(\d+)")
 _CUT_OFF = re.compile(
     # A user name and the beginning of a password, but no host and port; more digits of a card than its issuer's six.
     r"""://([^\s/?#"'<>\\:]*+:(?!\d{0,5}\Z)[^\s/?#"'<>\\]*+)\Z|((?:\d[ \t+._/-]?+){7,}+)\Z"""
@@ -170,14 +170,15 @@ def _cards(text: str, names: Container[str]) -> Iterator[Span]:  # noqa: ARG001 
     position = 0
     while match := _CARD.search(text, position):
         position = match.start() + 1
-        # Numbers written in groups may be followed by other digits: try each number of groups.
-        ends = [group.end() for group in _DIGITS.finditer(match[0])]
-        for end in reversed(ends):
-            digits = re.sub(r"%20|\D", "", match[0][:end])
+        # Numbers written in groups may be followed by other digits: the longest that is a card's counts.
+        digits, end = "", None
+        for group in _DIGITS.finditer(match[0]):
+            digits += group[1]
             if is_card_number(digits):
-                yield match.start(), match.start() + end
-                position = match.start() + end
-                break
+                end = match.start() + group.end()
+        if end is not None:
+            yield match.start(), end
+            position = end
 
 
 _RULES = (_forms, _pairs, _named(_ENCODED_PAIR), _named(_ELEMENT), _named(_FORM_PART), _cards)
