@@ -163,6 +163,8 @@ class _Guard:
 
 def _read_off(response: httpx.Response) -> None:
     """Read a short body away, so that the connection can be used again; the answer is its status alone."""
+    if response.is_stream_consumed:
+        return
     size = 0
     try:
         for chunk in response.iter_raw():
