@@ -107,7 +107,7 @@ class KafkaSink:
             third_ms = int(self._timeout_s * 1000 / 3)
             settings = {
                 **self._security.settings(),
-                "client_id": f"weirlog-{self.name}",
+                "client_id": f"weirlog-sink-{self.name}",
                 "acks": "all",
                 "enable_idempotence": True,
                 "bootstrap_timeout_ms": third_ms,

@@ -202,7 +202,7 @@ class KafkaSource:
         self._moves = Moves()
         settings = {
             **self._security.settings(),
-            "client_id": f"weirlog-{self.name}",
+            "client_id": f"weirlog-source-{self.name}",
             "group_id": self._group,
             "enable_auto_commit": False,
             # Only where a committed position no longer exists: what is left of the partition is read, from its start.
