@@ -53,10 +53,11 @@ def score(
     tally = scorer.tally
     errors.print(
         f"{tally.lines} lines: {tally.attacks} attacks, {tally.benign} benign, {tally.unparsable} unparsable, "
-        f"in {elapsed_s:.1f} s ({tally.lines / elapsed_s:.0f} a second)"
+        f"in {elapsed_s:.1f} s ({tally.lines / elapsed_s:.0f} a second)",
+        soft_wrap=True,
     )
     for failure in failures:
-        errors.print(f"weirlog: {printable(failure)}")
+        errors.print(f"weirlog: {printable(failure)}", soft_wrap=True)
     return exit_status.FAILED if failures else exit_status.DONE
 
 

@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("daemon", "pipeline", "models")
 VALUE_TYPES = {"weirlog.models.request", "weirlog.models.verdict", "weirlog.models.errors"}
 TENSORFLOW = {"tensorflow", "keras"}
-ASSEMBLERS = {"assemble", "cli", "cli_models", "cli_training", "running", "score", "scoring_run", "explain", "bench"}
+ASSEMBLERS = {
+    *("assemble", "cli", "cli_models", "cli_training", "running", "score", "scoring_run", "explain", "bench"),
+    "bench_worker",
+}
 """The files of daemon/ that may know models beyond its value types: the assembly and the command line."""
 
 
