@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from weirlog.pipeline.errors import PipelineError, RetryableError, StopError
-from weirlog.pipeline.kafka_log import overhear
+from weirlog.pipeline.kafka_log import overhearing
 
 with warnings.catch_warnings():
     # kafka-python 3.0 reads its schemas by a function that Python 3.11 and 3.12 call deprecated, and 3.13 does not.
@@ -125,16 +125,16 @@ def connect(make: Callable[..., T], brokers: Sequence[str], settings: dict[str, 
         "kafka_client": remember,
         **settings,
     }
-    heard = overhear(configs["client_id"], REFUSALS)
-    try:
-        return make(**configs)
-    except BaseException as error:
-        # The constructor leaves its thread and sockets behind when no broker answers; one more with each attempt.
-        for client in made:
-            client.close()
-        if isinstance(error, errors.KafkaTimeoutError) and isinstance(heard.reason, errors.KafkaError | OSError):
-            raise heard.reason from error
-        raise
+    with overhearing(configs["client_id"], REFUSALS, (errors.KafkaTimeoutError,)) as heard:
+        try:
+            return make(**configs)
+        except BaseException as error:
+            # The constructor leaves its thread and sockets behind when no broker answers; one more with each attempt.
+            for client in made:
+                client.close()
+            if isinstance(error, errors.KafkaTimeoutError) and isinstance(heard.reason, errors.KafkaError | OSError):
+                raise heard.reason from error
+            raise
 
 
 def explained(error: Exception, doing: str, brokers: Sequence[str]) -> PipelineError:

@@ -8,19 +8,22 @@ the 10 s of one attempt, measured with 3.0.12).
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 QUIET_S = 300.0
 """The same complaint of the same client is told once in so long; the source or sink itself says that it fails."""
 
 
 class Overheard(logging.Filter):
-    """Listens to what one client's network thread logs. `filter` may be called from any thread.
+    """Listens to what one client's threads log. `filter` may be called from any thread.
 
     Args:
-        client_id: kafka-python's name of the client, which names its thread too.
+        client_id: kafka-python's name of the client, which names its network thread too.
         refusals: errors that outrank all others: with several failed attempts they are the reason.
+        symptoms: errors that are never the reason, such as a timeout of all attempts together.
         monotonic: seconds that never go back.
     """
 
@@ -28,21 +31,25 @@ class Overheard(logging.Filter):
         self,
         client_id: str,
         refusals: tuple[type[Exception], ...],
+        symptoms: tuple[type[Exception], ...] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        self.thread_name = f"kafka-io-{client_id}"
+        self.client_id = client_id
+        # Of a consumer, and of a producer.
+        self.threads = {f"kafka-io-{client_id}", f"{client_id}-network-thread"}
         self.reason: Exception | None = None
         self._refusals = refusals
+        self._symptoms = symptoms
         self._monotonic = monotonic
         self._told_at: dict[tuple[str, int], float] = {}  # one entry for each place in the library that logs
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.threadName != self.thread_name:
+        if record.threadName not in self.threads:
             return True
         for argument in record.args if isinstance(record.args, tuple) else ():
-            if isinstance(argument, Exception) and not isinstance(self.reason, self._refusals):
-                self.reason = argument
+            if isinstance(argument, Exception) and not isinstance(argument, self._symptoms):
+                self.reason = self.reason if isinstance(self.reason, self._refusals) else argument
         now, place = self._monotonic(), (record.pathname, record.lineno)
         if now - self._told_at.get(place, -QUIET_S) < QUIET_S:
             return False
@@ -50,11 +57,14 @@ class Overheard(logging.Filter):
         return True
 
 
-def overhear(client_id: str, refusals: tuple[type[Exception], ...]) -> Overheard:
-    """Return what listens to the client of that name, with no reason heard so far.
+@contextmanager
+def overhearing(
+    client_id: str, refusals: tuple[type[Exception], ...], symptoms: tuple[type[Exception], ...] = ()
+) -> Iterator[Overheard]:
+    """Listen to the client of that name while it is made in this thread; for the arguments see Overheard.
 
-    It stays on the library's loggers for as long as the process runs, one for each name: a client that is made anew with
-    the same name is listened to by the same one.
+    Its own threads are kept from flooding the log for as long as the process runs. There is one listener for each name:
+    a client that is made anew with the same name gets the same one, with no reason heard so far.
     """
     # A logger's filter does not see what its descendants log, so each of them gets it.
     loggers = [
@@ -64,10 +74,16 @@ def overhear(client_id: str, refusals: tuple[type[Exception], ...]) -> Overheard
     ]
     present = (found for logger in loggers for found in logger.filters)
     heard = next(
-        (found for found in present if isinstance(found, Overheard) and found.thread_name == f"kafka-io-{client_id}"),
-        Overheard(client_id, refusals),
+        (found for found in present if isinstance(found, Overheard) and found.client_id == client_id),
+        Overheard(client_id, refusals, symptoms),
     )
     for logger in loggers:
         logger.addFilter(heard)  # which does nothing where it is already
     heard.reason = None
-    return heard
+    # A producer connects in the thread that makes it, which may make another one later.
+    maker = threading.current_thread().name
+    heard.threads.add(maker)
+    try:
+        yield heard
+    finally:
+        heard.threads.discard(maker)

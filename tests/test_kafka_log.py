@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from fakes import FakeClock
 
-from weirlog.pipeline.kafka_log import QUIET_S, Overheard, overhear
+from weirlog.pipeline.kafka_log import QUIET_S, Overheard, overhearing
 
 
 class RefusedError(Exception):
@@ -35,7 +35,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def heard(clock: FakeClock) -> Overheard:
-    return Overheard("client", (RefusedError,), clock.monotonic)
+    return Overheard("client", (RefusedError,), (TimeoutError,), clock.monotonic)
 
 
 def test_the_last_error_that_the_client_logged_is_the_reason(heard: Overheard) -> None:
@@ -53,6 +53,13 @@ def test_a_refusal_stays_the_reason_whatever_comes_after_it(heard: Overheard) ->
     assert heard.reason is refused
 
 
+def test_a_timeout_of_all_attempts_is_no_reason(heard: Overheard) -> None:
+    away = OSError("connection refused")
+    heard.filter(record(1, away))
+    heard.filter(record(2, TimeoutError("no broker answered")))
+    assert heard.reason is away
+
+
 def test_a_complaint_is_told_once_in_a_while(heard: Overheard, clock: FakeClock) -> None:
     assert [heard.filter(record(1, number)) for number in range(3)] == [True, False, False]
     assert heard.filter(record(2)) is True
@@ -63,6 +70,12 @@ def test_a_complaint_is_told_once_in_a_while(heard: Overheard, clock: FakeClock)
 def test_other_clients_are_neither_heard_nor_silenced(heard: Overheard) -> None:
     assert [heard.filter(record(1, OSError(), thread="kafka-io-other")) for _ in range(3)] == [True] * 3
     assert heard.reason is None
+
+
+@pytest.mark.parametrize("thread", ["kafka-io-client", "client-network-thread"])
+def test_consumers_and_producers_are_heard_in_their_own_threads(heard: Overheard, thread: str) -> None:
+    heard.filter(record(1, OSError("away"), thread=thread))
+    assert isinstance(heard.reason, OSError)
 
 
 @pytest.fixture
@@ -76,9 +89,20 @@ def logger() -> Iterator[logging.Logger]:
 
 def test_listening_again_to_the_same_client_adds_nothing(logger: logging.Logger) -> None:
     """A sink connects anew after each failure, for days if need be."""
-    heard = overhear("a-client", (RefusedError,))
-    in_thread("kafka-io-a-client", lambda: logger.error("it failed: %s", OSError("away")))
-    assert isinstance(heard.reason, OSError)
-    assert overhear("a-client", (RefusedError,)) is heard
-    assert heard.reason is None
+    with overhearing("a-client", (RefusedError,)) as heard:
+        in_thread("kafka-io-a-client", lambda: logger.error("it failed: %s", OSError("away")))
+        assert isinstance(heard.reason, OSError)
+    with overhearing("a-client", (RefusedError,)) as again:
+        assert again is heard
+        assert heard.reason is None
     assert logger.filters.count(heard) == 1
+
+
+def test_clients_made_one_after_another_in_one_thread_have_their_own_reasons(logger: logging.Logger) -> None:
+    """A producer connects in the thread that makes it."""
+    reasons = []
+    for client_id in ("one", "two"):
+        with overhearing(client_id, (RefusedError,)) as heard:
+            logger.error("it failed: %s", OSError(client_id))
+        reasons.append(str(heard.reason))
+    assert reasons == ["one", "two"]
