@@ -122,6 +122,7 @@ def test_what_no_later_attempt_changes_is_permanent(sink: KafkaSink, topic: Fake
     topic.failing[b"a"] = error
     with pytest.raises(PermanentError, match="alerts of Kafka at broker:9092"):
         sink.deliver([alert("a"), alert("b")])
+    assert topic.closed == 1, "a producer that was refused one message fails all that follow"
 
 
 def test_with_both_kinds_of_failure_it_is_worth_another_try(sink: KafkaSink, topic: FakeTopic) -> None:

@@ -121,10 +121,13 @@ class KafkaSink:
         return self._producer
 
     def _failed(self, error: Exception) -> PipelineError:
-        """Return what to raise, and start afresh next time: after some errors a producer is of no use any more."""
+        """Return what to raise, and start afresh next time.
+
+        An idempotent producer that was refused one message fails all that follow with that same error.
+        """
+        self.close()
         if isinstance(error, REFUSED_FOR_EVER):
             place = f"topic {self._topic} of Kafka at {', '.join(self._brokers)}"
             return PermanentError(f"sink {self.name}: {place} refuses an alert: {type(error).__name__}: {error}"[:500])
-        self.close()
         # A missing permission, too, may be granted later: the alerts wait in the outbox.
         return RetryableError(str(explained(error, f"sink {self.name}: writing to {self._topic}", self._brokers)))

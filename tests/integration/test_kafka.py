@@ -1,0 +1,338 @@
+"""The Kafka source and sink, and a whole daemon, against a real Apache Kafka; and against one that fails on cue."""
+
+from __future__ import annotations
+
+import gc
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import RecordingMetrics, eventually
+from integration.daemon import Daemon, running
+from integration.kafka_broker import PASSWORD, USER, KafkaBroker
+from integration.mock_cluster import MOCK_API_VERSION, OFFSET_COMMIT, PRODUCE, MockCluster, mock_cluster
+from requests_by_hand import ATTACKS, hapi_line
+
+from weirlog.pipeline.alerts import Alert
+from weirlog.pipeline.errors import PermanentError, RetryableError, StopError
+from weirlog.pipeline.kafka_client import KafkaSecurity, kafka
+from weirlog.pipeline.ledger import settle_all
+from weirlog.pipeline.records import Record
+from weirlog.pipeline.sinks.kafka import KafkaSink
+from weirlog.pipeline.sources.kafka import KafkaSource
+from weirlog.pipeline.timing import SystemClock
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # see `_collect_sockets`
+]
+
+Unused = Callable[[str], str]
+
+ILLEGAL_GENERATION, MESSAGE_TOO_LARGE, TOPIC_AUTHORIZATION_FAILED = 22, 10, 29
+"""Kafka's numbers of these errors."""
+
+
+@pytest.fixture(autouse=True)
+def _collect_sockets() -> Iterator[None]:
+    """Collect the sockets that kafka-python 3.0 leaves behind when a connection fails, while nobody minds."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+def source_of(brokers: list[str], topic: str, group: str, **options: Any) -> KafkaSource:
+    return KafkaSource(
+        "kafka-0",
+        brokers=brokers,
+        topics=[topic],
+        group=group,
+        **{"start_at": "beginning", "security": None, **options},
+        clock=SystemClock(),
+        metrics=RecordingMetrics(),
+    )
+
+
+def sink_of(brokers: list[str], topic: str, **options: Any) -> KafkaSink:
+    return KafkaSink("kafka-0", brokers=brokers, topic=topic, **{"security": None, "timeout_s": 6.0, **options})
+
+
+def read_until(enough: Callable[[list[Record]], bool], *sources: KafkaSource, within_s: float = 30) -> list[Record]:
+    """Poll in turn until the records that came are enough."""
+    records: list[Record] = []
+
+    def step() -> bool:
+        for source in sources:
+            try:
+                records.extend(source.poll(0.1))
+            except RetryableError:
+                continue  # as the reader does: again, a little later
+        return enough(records)
+
+    assert eventually(step, within_s=within_s), [record.payload for record in records]
+    return records
+
+
+def place(record: Record) -> tuple[bytes, str, str, int]:
+    return record.payload, record.partition.name, record.partition.key, record.receipt.position
+
+
+def alert(name: str) -> Alert:
+    return Alert(name, 0.0, None, None, 1.0, json.dumps({"id": name}).encode())
+
+
+def test_what_is_not_settled_is_not_committed_and_comes_again_as_the_same(kafka: KafkaBroker, unused: Unused) -> None:
+    topic, group = unused("log"), unused("group")
+    kafka.create_topic(topic, 1)
+    kafka.send(topic, b"one", None, b"two", b"three")
+    source = source_of(kafka.brokers, topic, group)
+    source.open()
+    one, two, three = read_until(lambda records: len(records) == 3, source)
+    settle_all([one.receipt, three.receipt])
+    source.commit()
+    source.close()
+    assert kafka.committed(group, topic) == {0: 2}, "the message without value is done with, the gap holds the rest"
+    source = source_of(kafka.brokers, topic, group)
+    source.open()
+    again = read_until(lambda records: len(records) == 2, source)
+    source.close()
+    assert [place(record) for record in again] == [place(two), place(three)]
+
+
+def test_a_new_group_at_the_end_misses_nothing_after_a_crash_before_its_first_record(
+    kafka: KafkaBroker, unused: Unused
+) -> None:
+    topic, group = unused("log"), unused("group")
+    kafka.create_topic(topic, 1)
+    kafka.send(topic, b"old")
+    source = source_of(kafka.brokers, topic, group, start_at="end")
+    source.open()
+    assert eventually(lambda: not source.poll(0.1) and kafka.committed(group, topic) == {0: 1}, within_s=20)
+    source.close()
+    kafka.send(topic, b"new")
+    source = source_of(kafka.brokers, topic, group, start_at="end")
+    source.open()
+    records = read_until(bool, source)
+    source.close()
+    assert [record.payload for record in records] == [b"new"]
+
+
+def test_two_members_share_the_partitions_and_together_miss_nothing(kafka: KafkaBroker, unused: Unused) -> None:
+    topic, group = unused("log"), unused("group")
+    kafka.create_topic(topic, 4)
+    sent = [b"%d" % number for number in range(80)]
+    kafka.send(topic, *sent[:40])
+    with ExitStack() as stack:
+        first, second = source_of(kafka.brokers, topic, group), source_of(kafka.brokers, topic, group)
+        stack.callback(first.close)
+        stack.callback(second.close)
+        first.open()
+        early = read_until(lambda records: len(records) == 40, first)
+        settle_all(record.receipt for record in early[::2])
+        first.commit()
+        second.open()
+        shares: dict[str, set[str]] = {"first": set(), "second": set()}
+        late: list[Record] = []
+
+        def shared() -> bool:
+            for name, source in (("first", first), ("second", second)):
+                records = source.poll(0.05)
+                late.extend(records)
+                shares[name].update(record.partition.key for record in records)
+            return {record.payload for record in late} >= set(sent[40:]) and len(shares["second"]) == 2
+
+        # A chunk at a time while the group is divided anew.
+        for start in range(40, 80, 10):
+            kafka.send(topic, *sent[start : start + 10])
+            for _ in range(10):
+                shared()
+        assert eventually(shared, within_s=30), (shares, len(late))
+        settle_all(record.receipt for record in late if record.receipt.ledger.in_flight)
+        first.commit()
+        second.commit()
+    assert {record.payload for record in (*early, *late)} == set(sent)
+
+
+def test_a_paused_member_stays_in_its_group(kafka: KafkaBroker, unused: Unused) -> None:
+    topic, group = unused("log"), unused("group")
+    kafka.create_topic(topic, 1)
+    kafka.send(topic, b"one")
+    # Three seconds without a poll, and the group goes on without it.
+    settings = {"max_poll_interval_ms": 3000, "session_timeout_ms": 3000, "heartbeat_interval_ms": 500}
+    source = source_of(kafka.brokers, topic, group, settings=settings)
+    source.open()
+    (one,) = read_until(bool, source)
+    source.pause()
+    kafka.send(topic, b"two")
+    assert [list(source.poll(0.25)) for _ in range(16)] == [[]] * 16
+    settle_all([one.receipt])
+    source.commit()
+    assert kafka.committed(group, topic) == {0: 1}
+    assert source.in_flight == 0
+    source.resume()
+    assert [record.payload for record in read_until(bool, source)] == [b"two"]
+    source.close()
+
+
+def test_a_broker_that_goes_and_comes_back_is_survived(kafka: KafkaBroker, unused: Unused) -> None:
+    topic, group = unused("log"), unused("group")
+    kafka.create_topic(topic, 1)
+    kafka.send(topic, b"one", b"two")
+    sink = sink_of(kafka.brokers, topic)
+    source = source_of(kafka.brokers, topic, group)
+    source.open()
+    before = read_until(lambda records: len(records) == 2, source)
+    settle_all([before[0].receipt])
+    source.commit()
+    settle_all([before[1].receipt])
+    kafka.kill()
+    try:
+        with pytest.raises(RetryableError, match="committing"):
+            source.commit()
+        with pytest.raises(RetryableError, match=kafka.brokers[0]):
+            sink.deliver([alert("three")])
+    finally:
+        kafka.start()
+
+    def delivered() -> bool:
+        try:
+            sink.deliver([alert("three")])
+        except RetryableError:
+            return False
+        return True
+
+    assert eventually(delivered, within_s=30)
+    after = read_until(lambda records: any(b"three" in record.payload for record in records), source)
+    settle_all(record.receipt for record in after)
+    source.commit()
+    source.close()
+    sink.close()
+    end = max(record.receipt.position for record in after)
+    assert kafka.committed(group, topic) == {0: end}
+
+
+def test_alerts_are_readable_under_their_ids(kafka: KafkaBroker, unused: Unused) -> None:
+    topic = unused("alerts")
+    kafka.create_topic(topic, 3)
+    sink = sink_of(kafka.brokers, topic)
+    alerts = [alert(f"id-{number}") for number in range(100)]
+    sink.deliver(alerts)
+    sink.close()
+    assert sorted(kafka.read(topic)) == sorted((one.id.encode(), one.body) for one in alerts)
+
+
+def test_a_wrong_password_stops_the_source_and_is_told_by_the_sink(kafka: KafkaBroker, unused: Unused) -> None:
+    topic = unused("log")
+    kafka.create_topic(topic, 1)
+    wrong = KafkaSecurity("SASL_PLAINTEXT", "PLAIN", USER, "wrong")
+    quick = {"bootstrap_timeout_ms": 5000}
+    with pytest.raises(StopError, match="refused") as stopped:
+        source_of(kafka.sasl_brokers, topic, "group", security=wrong, settings=quick).open()
+    assert "wrong" not in str(stopped.value)
+    with pytest.raises(RetryableError, match="refused"):
+        sink_of(kafka.sasl_brokers, topic, security=wrong, timeout_s=15.0).deliver([alert("a")])
+    right = sink_of(kafka.sasl_brokers, topic, security=KafkaSecurity("SASL_PLAINTEXT", "PLAIN", USER, PASSWORD))
+    right.deliver([alert("a")])
+    right.close()
+    assert kafka.read(topic) == [(b"a", b'{"id": "a"}')]
+
+
+def test_an_absent_broker_is_told_within_the_time_limit_and_leaves_nothing_behind() -> None:
+    sink = sink_of(["127.0.0.1:1"], "alerts", timeout_s=3.0)
+    with pytest.raises(RetryableError, match=r"127\.0\.0\.1:1.*check"):
+        sink.deliver([alert("a")])
+    source = source_of(["127.0.0.1:1"], "log", "group", settings={"bootstrap_timeout_ms": 500})
+    with pytest.raises(RetryableError, match=r"127\.0\.0\.1:1.*check"):
+        source.open()
+    source.close()
+
+
+# --- the whole daemon ---
+
+
+def test_after_sigkill_every_attack_in_a_topic_is_alerted_under_one_id(
+    tmp_path: Path, kafka: KafkaBroker, unused: Unused
+) -> None:
+    topic, alerts, group = unused("log"), unused("alerts"), unused("group")
+    kafka.create_topic(topic, 2)
+    kafka.create_topic(alerts, 1)
+    source = (
+        f"{{type: kafka, brokers: ['{kafka.brokers[0]}'], topics: [{topic}], group: {group}, format: hapi, "
+        "start_at: beginning}"
+    )
+    sink = f"{{type: kafka, brokers: ['{kafka.brokers[0]}'], topic: {alerts}}}"
+
+    def ids(daemon: Daemon) -> set[str]:
+        return {found["id"] for found in daemon.alerts}
+
+    attack = hapi_line(ATTACKS[0]).encode()
+    for round_ in range(2):
+        with running(tmp_path, source, sinks=sink, ready=False) as daemon:
+            kafka.send(topic, *[attack] * 40)
+            # In the midst of it: some are alerted, most not yet.
+            assert eventually(lambda: len(ids(daemon)) > 40 * round_, within_s=40), daemon.stderr  # noqa: B023
+            daemon.kill()
+    with running(tmp_path, source, sinks=sink, ready=False) as daemon:
+        # The killed member is missed by its group only after its session has run out.
+        assert eventually(lambda: len(ids(daemon)) == 80, within_s=90), daemon.stderr
+        assert eventually(lambda: len({key for key, _ in kafka.read(alerts)}) == 80, within_s=20), daemon.stderr
+        assert daemon.terminate() == 0, daemon.stderr
+    places = {(found["source"]["partition"], found["source"]["position"]) for found in daemon.alerts}
+    assert len(places) == 80, "one id for one place in the log"
+    assert kafka.committed(group, topic) == {0: 40, 1: 40}
+
+
+# --- a cluster that fails on cue ---
+
+
+@pytest.fixture
+def failing() -> Iterator[MockCluster]:
+    with mock_cluster() as cluster:
+        yield cluster
+
+
+def test_a_commit_refused_for_an_old_generation_loses_nothing(failing: MockCluster) -> None:
+    failing.create_topic("log")
+    # The group waits for the member of the old generation until its session has run out.
+    settings = {"api_version": MOCK_API_VERSION, "session_timeout_ms": 2000, "heartbeat_interval_ms": 500}
+    producer = kafka.KafkaProducer(bootstrap_servers=failing.address, api_version=MOCK_API_VERSION)
+    for value in (b"one", b"two", b"three"):
+        producer.send("log", value).get(timeout=10)
+    producer.close(timeout=5)
+    source = source_of([failing.address], "log", "group", settings=settings)
+    source.open()
+    records = read_until(lambda records: len(records) == 3, source)
+    settle_all([records[0].receipt])
+    failing.fail(OFFSET_COMMIT, ILLEGAL_GENERATION)
+    source.commit()
+    again = read_until(lambda records: len(records) == 2, source)
+    assert [record.payload for record in again] == [b"two", b"three"]
+    settle_all(record.receipt for record in again)
+    source.commit()
+    source.close()
+    source = source_of([failing.address], "log", "group", settings=settings)
+    source.open()
+    assert [list(source.poll(0.1)) for _ in range(20)] == [[]] * 20
+    assert source.lag == 0
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(MESSAGE_TOO_LARGE, PermanentError), (TOPIC_AUTHORIZATION_FAILED, RetryableError)]
+)
+def test_a_refused_alert_is_permanent_or_not_as_its_error_says(
+    failing: MockCluster, code: int, expected: type[Exception]
+) -> None:
+    failing.create_topic("alerts")
+    sink = sink_of([failing.address], "alerts", settings={"api_version": MOCK_API_VERSION})
+    sink.deliver([alert("a")])
+    failing.fail(PRODUCE, code)
+    with pytest.raises(expected):
+        sink.deliver([alert("b")])
+    sink.deliver([alert("c")])
+    sink.close()
