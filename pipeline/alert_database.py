@@ -218,6 +218,6 @@ class AlertDatabase:
 
     def _damaged(self, finding: str) -> StopError:
         return StopError(
-            f"{self.path} is damaged ({finding}); move it and its -wal and -shm files away to start with an empty one: "
+            f"{self.path} is damaged ({' '.join(finding.split())}); move it and its -wal and -shm files away to start with an empty one: "
             "alerts not yet delivered are in there (`sqlite3 FILE .recover` may save them)"
         )
