@@ -48,7 +48,8 @@ def test_a_damaged_one_stops_the_start_and_says_what_to_do(tmp_path: Path, conte
 
 
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "c.json").write_bytes(b'{"version":2,"marks":[],"patterns":[]}')
+    """Whatever that version added: to call it damaged would tempt people to remove it."""
+    (tmp_path / "c.json").write_bytes(b'{"version":2,"marks":[{"device":1}],"patterns":[],"added":{}}')
     with pytest.raises(StopError, match="has version 2, this release reads 1; upgrade weirlog"):
         Checkpoint(tmp_path / "c.json").load()
 

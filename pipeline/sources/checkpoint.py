@@ -48,6 +48,10 @@ class State(msgspec.Struct, frozen=True):
     patterns: list[str]
 
 
+class _Version(msgspec.Struct, frozen=True):
+    version: int
+
+
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     marks: list[Mark]
@@ -77,15 +81,15 @@ class Checkpoint:
         except OSError as error:
             raise StopError(f"{self._path}: {error.strerror}; make it readable for this user") from error
         try:
-            document = msgspec.json.decode(content, type=_Document)
+            # First and alone: a newer version may hold what this one does not know.
+            version = msgspec.json.decode(content, type=_Version).version
+            document = msgspec.json.decode(content, type=_Document) if version == VERSION else None
         except msgspec.MsgspecError as error:
             raise StopError(
                 f"{self._path} is no checkpoint ({error}); restore it, or remove it to start anew at `start_at`"
             ) from error
-        if document.version != VERSION:
-            raise StopError(
-                f"{self._path} has version {document.version}, this release reads {VERSION}; upgrade weirlog"
-            )
+        if document is None:
+            raise StopError(f"{self._path} has version {version}, this release reads {VERSION}; upgrade weirlog")
         return State(document.marks, document.patterns)
 
     def save(self, state: State) -> None:

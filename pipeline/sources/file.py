@@ -7,11 +7,10 @@ are lost on some file systems and cost a quarter of a core when every write is o
 
 from __future__ import annotations
 
-import glob
 import os
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -22,7 +21,9 @@ from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.records import Position, Record
 from weirlog.pipeline.sources.checkpoint import Checkpoint, Mark, State
-from weirlog.pipeline.sources.tail import Tail, TailLimits, end_of_lines, fingerprint
+from weirlog.pipeline.sources.discovery import Complaints, matches, regular_files
+from weirlog.pipeline.sources.marks import Marks
+from weirlog.pipeline.sources.tail import Tail, TailLimits, end_of_lines, fingerprint, is_packed
 from weirlog.pipeline.sources.watching import DirectoryWatch
 from weirlog.pipeline.timing import Clock
 
@@ -33,6 +34,8 @@ Inode: TypeAlias = tuple[int, int]
 
 MAX_FILES = 512
 """Files followed at once; below the 1,024 descriptors that a process may usually have."""
+REFRESH_S = 86400.0
+"""How old the checkpoint's word may be that an idle file is still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,31 +90,38 @@ class FileSource:
         self._limits = limits or TailLimits()
         self._pace = pace or Pace()
         self._tails: dict[Inode, Tail] = {}
-        self._marks: list[Mark] = []
+        self._marks = Marks()
         self._known_patterns: frozenset[str] = frozenset()
-        self._complaints: dict[str, str] = {}
+        self._complaints = Complaints(name, metrics, limit=MAX_FILES)
         self._wake = threading.Event()
         self._watch = DirectoryWatch(self._wake)
-        self._next_scan = 0.0
-        self._saved: list[tuple[int, str, Position, str]] | None = None
+        self._next_scan = self._scanned_at = 0.0
+        self._saved: tuple[list[tuple[int, str, Position, str]], list[Mark]] | None = None
+        self._saved_at = 0.0
         self._turn = 0
         self._paused = False
 
     def open(self) -> None:
+        self.close()
         state = self._checkpoint.load()
-        self._marks = list(state.marks)
+        self._marks = Marks(state.marks)
         self._known_patterns = frozenset(state.patterns)
         self._scan()
         self._resume_moved()
         # From now on whatever appears is new, and read from its beginning.
         self._known_patterns = frozenset(self._patterns)
-        self._marks = []
+        # At once: after a crash before the first commit, "the end" would be a later one, and the gap be lost.
+        self.commit()
 
     def poll(self, timeout_s: float) -> Sequence[Record]:
         end = self._clock.monotonic() + timeout_s
         while True:
             now = self._clock.monotonic()
-            if self._wake.is_set() or now >= self._next_scan:
+            if self._wake.is_set():
+                self._wake.clear()
+                # A directory where files come and go all the time must not cost a scan for each of them.
+                self._next_scan = min(self._next_scan, self._scanned_at + self._pace.poll_s)
+            if now >= self._next_scan:
                 self._scan()
             if not self._paused and (records := self._read(now)):
                 return records
@@ -127,17 +137,20 @@ class FileSource:
         self._paused = False
 
     def commit(self) -> None:
+        now = self._clock.time()
         places = [(tail.inode, tail.fingerprint, tail.committable, str(tail.path)) for tail in self._tails.values()]
-        if places != self._saved:  # an idle source costs no fsync
-            now = self._clock.time()
-            self._checkpoint.save(State([Mark(*place, now) for place in places], list(self._patterns)))
-            self._saved = places
+        absent = self._marks.fresh(now)
+        # An idle source costs no fsync, but for telling now and then that its files are still there.
+        if (places, absent) != self._saved or now - self._saved_at >= REFRESH_S:
+            self._checkpoint.save(State([*(Mark(*place, now) for place in places), *absent], list(self._patterns)))
+            self._saved, self._saved_at = (places, absent), now
 
     def close(self) -> None:
         self._watch.close()
         for tail in self._tails.values():
             tail.close()
         self._tails.clear()
+        self._saved = None
 
     @property
     def in_flight(self) -> int:
@@ -188,6 +201,10 @@ class FileSource:
             return last
         if not tail.in_flight:
             log.info("let go of a file that was moved away or deleted", path=str(tail.path))
+            # It may come back, unless it is deleted and its inode free for another file.
+            if not tail.is_deleted:
+                place = (tail.inode, tail.fingerprint, tail.position, str(tail.path))
+                self._marks.keep(Mark(*place, self._clock.time()))
             tail.close()
             del self._tails[inode]
         return []
@@ -196,11 +213,10 @@ class FileSource:
 
     def _scan(self) -> None:
         """Resolve the patterns: find new files, follow renamed ones, notice those that are gone or were rewritten."""
-        self._wake.clear()
-        now = self._clock.monotonic()
+        self._scanned_at = now = self._clock.monotonic()
         self._next_scan = now + self._pace.scan_s
         present: set[Inode] = set()
-        for path, pattern in self._matches():
+        for path, pattern in matches(self._patterns):
             if (inode := self._follow(path, pattern)) is not None:
                 present.add(inode)
         for inode, tail in list(self._tails.items()):
@@ -208,14 +224,6 @@ class FileSource:
             if tail.was_rewritten():
                 self._start_over(inode, tail.size)
         self._watch.follow({str(Path(pattern).parent) for pattern in self._patterns} | self._folders())
-
-    def _matches(self) -> Iterator[tuple[str, str]]:
-        seen: set[str] = set()
-        for pattern in self._patterns:
-            for path in sorted(glob.glob(pattern)):  # noqa: PTH207 - Path.glob takes no absolute pattern
-                if path not in seen:
-                    seen.add(path)
-                    yield path, pattern
 
     def _folders(self) -> set[str]:
         return {str(tail.path.parent) for tail in self._tails.values()}
@@ -232,9 +240,9 @@ class FileSource:
         except FileNotFoundError:
             return None  # it was there a moment ago; the next scan tells
         except (OSError, RetryableError) as error:
-            self._complain(path, str(error))
+            self._complaints.about(path, str(error))
             return None
-        self._complaints.pop(path, None)
+        self._complaints.settle(path)
         return inode
 
     def _admit(self, path: str, pattern: str) -> None:
@@ -246,6 +254,10 @@ class FileSource:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise RetryableError(f"{path} is no regular file; point the pattern at log files")
+            if is_packed(path, descriptor):
+                raise RetryableError(
+                    f"{path} is compressed; narrow the pattern, and read old logs with `weirlog score`"
+                )
             position = self._position_of(descriptor, path, pattern, status)
             tail = Tail(descriptor, Path(path), self.name, position, self._limits)
         except BaseException:
@@ -255,62 +267,40 @@ class FileSource:
         log.info("following", path=path, position=position)
 
     def _position_of(self, descriptor: int, path: str, pattern: str, status: os.stat_result) -> Position:
-        identity = fingerprint(descriptor)
-        for mark in self._marks:
-            # A file without a whole line has no fingerprint yet: nothing of it was read.
-            if mark.inode == status.st_ino and mark.fingerprint in {identity, ""}:
-                if mark.position > status.st_size:
-                    self._metrics.count("bytes_possibly_lost_total", 0, source=self.name)
-                    log.warning("a file is shorter than it was when it was read; beginning anew", path=path)
-                    return 0
-                return mark.position
+        mark = self._marks.take(status.st_ino, fingerprint(descriptor))
+        if mark is not None and mark.position <= status.st_size:
+            return mark.position
+        if mark is not None:
+            log.warning("a file is shorter than it was when it was read; beginning anew", path=path)
+            return 0
         if pattern in self._known_patterns or self._start_at == "beginning":
             return 0
         return end_of_lines(descriptor, status.st_size)
 
     def _resume_moved(self) -> None:
         """Find files that were renamed while nobody watched, among their siblings, and read them to their end."""
-        wanted = {
-            (mark.inode, mark.fingerprint): mark
-            for mark in self._marks
-            if mark.fingerprint and not any(tail.inode == mark.inode for tail in self._tails.values())
-        }
-        for folder in {str(Path(mark.path).parent) for mark in wanted.values()}:
-            for path, inode in _regular_files(folder):
-                for mark in [mark for (number, _), mark in wanted.items() if number == inode]:
+        followed = {tail.inode for tail in self._tails.values()}
+        marks = self._marks.fresh(self._clock.time())
+        wanted = [mark for mark in marks if mark.fingerprint and mark.inode not in followed]
+        numbers = {mark.inode for mark in wanted}
+        for folder in sorted({str(Path(mark.path).parent) for mark in wanted}):
+            for path, inode in regular_files(folder):
+                for mark in self._marks.of_inode(inode) if inode in numbers else ():
                     self._resume(path, mark)
 
     def _resume(self, path: str, mark: Mark) -> None:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            self._complain(path, str(error))
+            self._complaints.about(path, str(error))
             return
         status = os.fstat(descriptor)
         if fingerprint(descriptor) != mark.fingerprint or status.st_size <= mark.position:
             os.close(descriptor)
             return
         log.info("reading a renamed file to its end", path=path, formerly=mark.path, position=mark.position)
+        self._marks.take(mark.inode, mark.fingerprint)
         tail = Tail(descriptor, Path(path), self.name, mark.position, self._limits)
         tail.left_since = self._clock.monotonic()
         # Before all others: what is older comes first.
         self._tails = {(status.st_dev, status.st_ino): tail, **self._tails}
-
-    def _complain(self, path: str, reason: str) -> None:
-        """Say once, and again when it changes, why a file cannot be read."""
-        if self._complaints.get(path) != reason:
-            if len(self._complaints) >= MAX_FILES:
-                self._complaints.clear()
-            self._complaints[path] = reason
-            self._metrics.count("source_errors_total", source=self.name)
-            log.error("a file cannot be read; the others go on", path=path, reason=reason)
-
-
-def _regular_files(folder: str) -> Iterator[tuple[str, int]]:
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    yield entry.path, entry.inode()
-    except OSError:
-        return  # the folder is gone, and everything in it

@@ -12,6 +12,8 @@ from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.records import Partition, Position, Receipt, Record
 
 FINGERPRINT_BYTES = 1024
+PACKED_NAMES = (".gz", ".zst", ".xz", ".bz2")
+PACKED_BYTES = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh")
 FLAWED_BYTES = 1024
 """How much of a line that is too long is kept for the dead letters."""
 SKIP_BYTES = 256 << 10
@@ -45,6 +47,11 @@ def fingerprint(descriptor: int) -> str:
     if end < 0 and len(head) < FINGERPRINT_BYTES:
         return ""
     return hashlib.sha256(head if end < 0 else head[: end + 1]).hexdigest()[:24]
+
+
+def is_packed(path: str, descriptor: int) -> bool:
+    """Whether a file is compressed, by its name (it may be empty yet) or by its first bytes."""
+    return path.endswith(PACKED_NAMES) or os.pread(descriptor, 6, 0).startswith(PACKED_BYTES)
 
 
 def end_of_lines(descriptor: int, size: int) -> Position:
@@ -129,6 +136,11 @@ class Tail:
             bool(self.fingerprint) and fingerprint(self._descriptor) != self.fingerprint
         )
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether no name leads to the file any more."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
     def duplicate(self) -> int:
         """Return another descriptor of the same file."""
         return os.dup(self._descriptor)
@@ -167,10 +179,12 @@ class Tail:
         """Yield whole lines of `data`, and the position after each."""
         start, yielded = 0, 0
         while yielded < self._limits.chunk_records and (end := data.find(b"\n", start)) >= 0:
-            yield data[start:end].removesuffix(b"\r"), self._position + 1 + end - start
+            # A writer that does not append leaves a hole of zeros in front when its file is truncated under it.
+            line = data[start:end].removesuffix(b"\r").lstrip(b"\0")
+            yield line, self._position + 1 + end - start
             self._position += end + 1 - start
             start = end + 1
-            yielded += 1
+            yielded += bool(line)
         self._cursor = self._position
 
     def _skip(self, now: float) -> list[Record]:

@@ -1,0 +1,48 @@
+"""What is remembered of files that are not there at present."""
+
+from __future__ import annotations
+
+from weirlog.pipeline.sources.checkpoint import MAX_MARKS, Mark
+from weirlog.pipeline.sources.marks import KEEP_S, Marks
+
+
+def mark(inode: int, fingerprint: str = "ab", seen: float = 0.0, position: int = 10) -> Mark:
+    return Mark(inode, fingerprint, position, "/var/log/access.log", seen)
+
+
+def test_a_file_is_known_by_its_inode_and_its_first_line_together() -> None:
+    marks = Marks([mark(1), mark(2, "cd")])
+    assert marks.take(1, "cd") is None
+    assert marks.take(3, "ab") is None
+    assert marks.take(1, "ab") == mark(1)
+
+
+def test_a_file_that_is_back_is_no_longer_absent() -> None:
+    marks = Marks([mark(1)])
+    assert marks.take(1, "ab") == mark(1)
+    assert marks.take(1, "ab") is None
+    assert marks.fresh(0.0) == []
+
+
+def test_a_file_that_had_no_whole_line_yet_is_known_by_its_inode_alone() -> None:
+    unread = mark(1, "", position=0)
+    assert Marks([unread]).take(1, "written by now") == unread
+
+
+def test_the_latest_word_on_a_file_stands() -> None:
+    marks = Marks([mark(1, position=10)])
+    marks.keep(mark(1, position=20))
+    assert marks.of_inode(1) == [mark(1, position=20)]
+
+
+def test_what_was_not_seen_for_long_is_forgotten() -> None:
+    marks = Marks([mark(1, seen=0.0), mark(2, seen=1.0)])
+    assert marks.fresh(KEEP_S) == [mark(2, seen=1.0)]
+    assert marks.take(1, "ab") is None
+
+
+def test_of_too_many_those_that_went_away_first_are_forgotten() -> None:
+    marks = Marks()
+    for inode in range(MAX_MARKS + 2):
+        marks.keep(mark(inode))
+    assert [one.inode for one in marks.fresh(0.0)] == list(range(2, MAX_MARKS + 2))
