@@ -31,6 +31,9 @@ TopicPartition: TypeAlias = kafka.TopicPartition
 
 LAG_INTERVAL_S = 10.0
 """Between two questions for the ends of the partitions; an idle source learns by it that its brokers are gone."""
+SESSION_TIMEOUT_MS = 10_000
+"""After so long a killed member's partitions are handed on, most often to itself, restarted. The library's 45 s would
+leave attacks unseen for as long; being taken for dead too early costs no more than repeated records."""
 REQUEST_TIMEOUT_MS = 5_000
 """For one request that this source waits for, such as a commit."""
 LAG_TIMEOUT_MS = 2_000
@@ -205,6 +208,7 @@ class KafkaSource:
             "client_id": f"weirlog-source-{self.name}",
             "group_id": self._group,
             "enable_auto_commit": False,
+            "session_timeout_ms": SESSION_TIMEOUT_MS,
             # Only where a committed position no longer exists: what is left of the partition is read, from its start.
             "auto_offset_reset": "earliest",
             # A mistyped topic must not come into being by being asked for.
