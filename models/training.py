@@ -409,23 +409,27 @@ def _class_weights(labels: IntArray) -> tuple[float, float]:
 
 
 class _Boards:
-    """TensorBoard event files; nothing without a folder."""
+    """TensorBoard event files, with what TensorFlow itself brings; nothing without a folder."""
 
     def __init__(self, folder: Path | None) -> None:
         self._writer: Any = None
         if folder is not None:
             import tensorflow as tf  # noqa: PLC0415 - the event files are TensorFlow's own format
 
-            self._tf = tf
-            self._writer = tf.summary.create_file_writer(str(folder))
+            self._summary = tf.compat.v1.Summary
+            with tf.Graph().as_default():  # the writer refuses to be made under eager execution; it adds no nodes
+                self._writer = tf.compat.v1.summary.FileWriter(str(folder))
 
     def write(self, outcome: Epoch) -> None:
         if self._writer is None:
             return
-        with self._writer.as_default(step=outcome.number):
-            self._tf.summary.scalar("epoch_loss", outcome.loss)
-            self._tf.summary.scalar("epoch_val_loss", outcome.validation_loss)
-            self._tf.summary.scalar("epoch_val_accuracy", outcome.validation_accuracy)
+        values = {
+            "epoch_loss": outcome.loss,
+            "epoch_val_loss": outcome.validation_loss,
+            "epoch_val_accuracy": outcome.validation_accuracy,
+        }
+        scalars = [self._summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        self._writer.add_summary(self._summary(value=scalars), outcome.number)
         self._writer.flush()
 
 
@@ -436,15 +440,14 @@ def cross_entropy(scores: FloatArray, labels: IntArray) -> float:
 
 
 def threshold_at(benign: FloatArray, false_alert_rate: float) -> float:
-    """Return the lowest threshold, to four digits and at least 0.5, at which at most this share of `benign` alerts.
+    """Return the lowest threshold, to five digits and at least 0.5, at which at most this share of `benign` alerts.
 
-    With n rows a rate below 1/n asks that none alerts; the threshold then lies halfway from the highest score to 1 in
-    log-odds plus one, for the true rate at the highest score itself is about 1/n.
+    With n rows a rate below 1/n asks that none of them alerts, and says no more than about 1/n.
     """
     ordered = np.sort(benign.astype(np.float64))[::-1]
     allowed = int(len(ordered) * false_alert_rate)
     highest = float(ordered[allowed]) if allowed < len(ordered) else 0.0
-    return max(0.5, min(0.9999, float(np.ceil(highest * 10_000 + 1e-6) / 10_000)))
+    return min(max(0.5, float(np.floor(highest * 1e5 + 0.1) + 1) / 1e5), 0.99999)
 
 
 def verdict_metrics(scores: FloatArray, labels: IntArray, threshold: float) -> dict[str, JSON]:

@@ -133,6 +133,16 @@ _STRUCTURED: Final[Rules] = {
              "a:2:{s:2:\"id\";i:«n»;s:4:\"name\";s:5:\"«word»\";}", "«noun»[]=«nw»", "**/*.«word»", "SUM(«noun») / COUNT(«noun»)", "0x«hex»",
              "#«hex»", "rgb(«small», «small», «small»)", "«n»%", "$«n».00", "±«n»°C", "«date» - «date»", "W/\"«hex»\"", "*.«word»", "!important"],
     "nw": ["«n»", "«word»"],
+    "docs": [
+        "- Fix `«word»()` when «noun» is `None` (#«nn»)", "* «word» `«word».«word»` («first» / #«nn»)", "`«word»`_ and `«word» «word» <«url»>`__", "[`«word»`](«url») is a «adjective» «noun» for «noun»s",
+        ".. code-block:: python\n\n    «noun» = «noun».get('«word»', default=«n»)", "«noun» = client.get('«url»', headers=headers, params={'«word»': «n»})", "=================\n«word» «word»\n=================", "-----\n«word»",
+        "================«word»================", "+----------------+----------------+", "#### «word» ####", "<!-- Please tell us what your «noun» is about here. -->", "// «sentence»", "/// «sentence»", "/* «sentence» */", "# TODO(«first»): «sentence»",
+        "«noun» --> |\"«word».«word»().«verb»(\"«word»\", bar=«small»)\"| «noun»", "<«noun»(context=<«noun»({'x': «small»})>, ...)>", "(b'content-length', b'«n»'),", "raise ValueError(f\"{«noun»!r} is no «noun»\") from error", "let «noun» = «word»::from_str(\"{}\").unwrap();",
+        "msg=$(git log --since=\"«small» months ago\" --format=\"%s\" -- \"${paths[@]}\" | sort -u)", "«noun»: «word»\n  «noun»:\n    - «word»\n    - \"«word»\"", "$«noun» = $this->«verb»($«noun»['«word»'], $«noun»);", "fn main() -> Result<(), Box<dyn Error>> { Ok(()) }",
+        "[«noun»]\n«noun» = \"«word»\"\n«noun» = «n»", "«noun»(«noun», «noun»=«small») -> list[str]", "See RFC «nn» § «small».«small» ('«word»')", "@«invented» said in #«nn»: «sentence»", "diff --git a/«word».py b/«word».py\n--- a/«word».py\n+++ b/«word».py", "@@ -«small»,«d» +«small»,«d» @@ def «noun»(self):",
+        "y' + «d»y = 0 and f''(x) > 0", "∫ f(x) dx = F(b) - F(a)", "[a-z]{«d»,«small»}(?:-\\d+)?", "(?<=«word»)\\s+|^\\w+$", "Mozilla/5.0 (compatible; «word»/«d».0; +http://«host»/bot.html)", "||||«ip»|«nn»|«ip»|80|«word»(+http://«host»);«word»|«word»",
+        "Subject: Re: «sentence»\r\nFrom: «name» <«email»>\r\n\r\n«sentence»", "«sentence»\r\n«sentence»\r\n\r\n«name»", "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:«name»\r\nEND:VCARD", "{% if «noun» %}«word»{% endif %} {{ «noun».«noun» | title }}", "<%= render '«noun»/«noun»' %>", "@media (max-width: «nn»px) { .«word» > li { margin: 0 -«d»px } }",
+    ],
     "log": [
         "Traceback (most recent call last):\n  File \"/app/«word».py\", line «n», in «word»\nKeyError: '«word»'",
         "TypeError: Cannot read property '«word»' of undefined\n    at «word» (https://«host»/static/js/main.«hex».js:1:«n»)",
@@ -165,7 +175,7 @@ _STRUCTURED: Final[Rules] = {
     "jwt": json_web_token,
     "geo": coordinates,
     "version": version,
-    "harmless": ["«prose»", "«prose»", "«about»", "«about»", "«about»", "«about»", "«graphql»", "«tracker»", "«list»", "«list»", "«log»", "«markup»", "«odd»", "«odd»",
+    "harmless": ["«prose»", "«prose»", "«about»", "«about»", "«about»", "«about»", "«graphql»", "«tracker»", "«list»", "«list»", "«log»", "«docs»", "«docs»", "«markup»", "«odd»", "«odd»",
                  "«odd»", "«search»", "«paragraph»", "«foreign»"],
 }  # fmt: skip
 

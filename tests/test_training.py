@@ -1,0 +1,209 @@
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import pytest
+from suspicious import ATTACKS, HARMLESS
+
+from weirlog.models.artifact import list_shipped, load
+from weirlog.models.corpus import traffic
+from weirlog.models.dataset import Row
+from weirlog.models.default_training import Draw, Pool, add_spliced, score_texts
+from weirlog.models.engines.numpy import NumpyEngine
+from weirlog.models.errors import DatasetError
+from weirlog.models.examples import UNKNOWN_KIND, batches, examples
+from weirlog.models.presets import PRESETS
+from weirlog.models.request import Request
+from weirlog.models.text import text_preparation
+from weirlog.models.tokenizer import Tokenizer, pad
+from weirlog.models.training import Settings, kind_indices, kind_names, split_rows, threshold_at, train
+
+RANDOM = np.random.default_rng(0)
+
+
+def made(texts, limit=100):
+    tokenizer = Tokenizer.fit(texts, level="character")
+    return tokenizer, examples(texts, [0] * len(texts), [UNKNOWN_KIND] * len(texts), tokenizer, limit=limit)
+
+
+def test_padding_a_batch_is_what_the_tokenizer_does():
+    texts = ["", "a", "abc", "cabbage", "x" * 30]
+    tokenizer, data = made(texts)
+    rows = np.arange(5)
+    assert (data.padded(rows, 10) == pad(tokenizer.encode(texts), 10)).all()
+    assert (data.tokens(rows[::-1]).ids == tokenizer.encode(texts[::-1]).ids).all()
+
+
+def test_a_row_longer_than_the_network_keeps_its_end():
+    tokenizer, data = made(["abcdefgh"], limit=3)
+    assert data.padded(np.array([0]), 3)[0].tolist() == tokenizer.encode(["fgh"]).ids.tolist()
+
+
+def test_batches_hold_every_row_once_and_are_wide_enough():
+    _, data = made(["x" * int(length) for length in RANDOM.integers(0, 90, 1000)])
+    rows = RANDOM.permutation(1000)[:700]
+    for shuffle in (None, np.random.default_rng(1)):
+        seen = list(batches(data, rows, 64, limit=100, shuffle=shuffle))
+        assert sorted(row for batch in seen for row in batch.rows) == sorted(rows)
+        assert all(batch.ids.shape == (len(batch.rows), batch.ids.shape[1]) for batch in seen)
+        assert all((batch.ids != 0).sum() == data.lengths[batch.rows].sum() for batch in seen)
+
+
+def test_the_reference_split_has_the_published_sizes():
+    split = split_rows(26_773, 0.25, 0.25, seed=1)
+    assert (len(split.train), len(split.validation), len(split.test)) == (15_060, 5_020, 6_693)
+    assert sorted([*split.train, *split.validation, *split.test]) == list(range(26_773))
+
+
+def test_a_split_by_origin_keeps_each_on_one_side():
+    groups = [f"host{number % 23}" for number in range(2000)]
+    split = split_rows(groups, 0.25, 0.25, seed=2)
+    sides = [{groups[row] for row in part} for part in (split.train, split.validation, split.test)]
+    assert all(sides)
+    assert not sides[0] & sides[1]
+    assert not sides[0] & sides[2]
+    assert not sides[1] & sides[2]
+
+
+def test_the_threshold_keeps_to_the_rate_of_false_alerts():
+    benign = RANDOM.random(20_000).astype(np.float32) ** 4
+    threshold = threshold_at(benign, 0.001)
+    assert (benign >= threshold).sum() <= 20
+    assert (benign >= threshold - 0.01).sum() > 20
+
+
+def test_the_threshold_lies_above_every_harmless_row_where_too_few_were_seen():
+    benign = np.array([0.1, 0.2, 0.9], np.float32)
+    assert benign.max() < threshold_at(benign, 0.0001) < 0.901
+
+
+def test_mixed_attacks_have_no_kind():
+    names = kind_names(["xss", None, "mixed", "sqli", "xss"])
+    assert names == ("sqli", "xss")
+    assert kind_indices(["xss", "mixed", None, "teapot"], names) == [1, UNKNOWN_KIND, UNKNOWN_KIND, UNKNOWN_KIND]
+
+
+def test_an_epoch_draws_its_quota_of_each_group_without_repeating_itself():
+    groups = ["a"] * 100 + ["b"] * 1000
+    draw = Draw(groups, np.arange(1100), {"a": 300, "b": 200}, seed=1)
+    epochs = [draw(epoch) for epoch in range(5)]
+    assert all((epoch < 100).sum() == 100 and (epoch >= 100).sum() == 200 for epoch in epochs)
+    assert len({row for epoch in epochs for row in epoch if row >= 100}) == 1000
+    assert (draw(3) == epochs[3]).all()
+
+
+def test_splicing_keeps_the_label_and_every_line():
+    pool = Pool()
+    pool.add("get /a\nq=' or 1=1", 1, "sqli", "file")
+    pool.add("get /b\nx=1\ny=2", 0, None, "file")
+    add_spliced(pool, seed=1, share=1.0)
+    assert len(pool.texts) == 4
+    assert pool.labels == [1, 0, 1, 0]
+    assert pool.kinds == ["sqli", None, "sqli", None]
+    assert {"get /a", "q=' or 1=1"} <= set(pool.texts[2].split("\n"))
+
+
+@dataclass
+class Heard:
+    steps: list = field(default_factory=list)
+    epochs: list = field(default_factory=list)
+
+    def step(self, **values):
+        self.steps.append(values)
+
+    def epoch(self, outcome):
+        self.epochs.append(outcome)
+
+
+def generated_rows(count):
+    return [
+        Row(row.request, row.label, row.kind, row.origin, "generated")
+        for row in islice(traffic(11), 3 * count)
+        if len(str(row.request.visible)) < 400
+    ][:count]
+
+
+@pytest.mark.tensorflow
+def test_training_gives_an_artifact_that_serves_what_it_learnt(tmp_path):
+    pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
+    heard = Heard()
+    rows = generated_rows(240)
+    settings = Settings(epochs=2, batch_size=32, seed=3, warm_up=0.1, decay=True, tensorboard=tmp_path / "boards")
+    outcome = train(rows, PRESETS["detector"], name="tiny", created="2026-01-01", settings=settings, progress=heard)
+    again = train(
+        rows,
+        PRESETS["detector"],
+        name="tiny",
+        created="2026-01-01",
+        settings=Settings(epochs=2, batch_size=32, seed=3, warm_up=0.1, decay=True),
+    )
+    assert [epoch.number for epoch in heard.epochs] == [1, 2]
+    assert heard.steps[-1]["step"] == heard.steps[-1]["steps"]
+    assert heard.steps[-1]["epoch"] == heard.steps[-1]["epochs"] == 2
+    assert outcome.history[1].loss < outcome.history[0].loss
+    assert list((tmp_path / "boards").iterdir())
+    assert again.artifact.digest == outcome.artifact.digest
+
+    outcome.artifact.save(tmp_path / "model")
+    served = load(tmp_path / "model")
+    prepare = text_preparation(served.text).prepare
+    texts = [prepare(rows[row].request).text for row in outcome.split.test]
+    scores = NumpyEngine(served).score(served.tokenizer.encode(texts)).probability
+    # Training pads to its batch's width, serving to 1024: the state over pads has converged by then.
+    np.testing.assert_allclose(scores, outcome.scores, atol=2e-3)
+
+
+def test_too_few_rows_are_refused_before_anything_is_loaded():
+    rows = [Row(Request({"method": "get", "path": "/"}), 0)] * 10
+    with pytest.raises(DatasetError, match="the training part has 6 rows, not both labels"):
+        train(rows, PRESETS["lstm"], name="x", created="2026-01-01")
+
+
+def requests_with(value):
+    yield {"method": "get", "query": {"q": value}, "path": "/search", "requestPayload": None}
+    yield {
+        "method": "post",
+        "query": {},
+        "path": "/api/v1/comments",
+        "requestPayload": {"author": "Kim", "text": value},
+    }
+    yield {
+        "method": "put",
+        "query": {},
+        "path": "/profile/12",
+        "requestPayload": {"user": {"name": value, "lang": "en"}},
+    }
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    if "default" not in list_shipped():
+        pytest.skip("no model is shipped yet")
+    return load("default")
+
+
+def alerts(artifact, values):
+    """Return (values, 3): whether each value alerts in each of three requests."""
+    prepare = text_preparation(artifact.text).prepare
+    texts = [prepare(Request(visible)).text for value in values for visible in requests_with(value)]
+    return (score_texts(artifact, texts) >= artifact.threshold).reshape(-1, 3)
+
+
+def test_the_shipped_model_lets_most_harmless_texts_pass_that_look_like_attacks(shipped):
+    assert len(HARMLESS) > 100
+    assert alerts(shipped, HARMLESS).mean() <= 0.06
+
+
+def test_the_shipped_model_finds_attacks_of_every_family(shipped):
+    assert len(ATTACKS) > 60
+    assert alerts(shipped, [value for _, value in ATTACKS]).mean() >= 0.85
+
+
+def test_the_shipped_model_finds_attacks_in_new_synthetic_traffic(shipped):
+    prepare = text_preparation(shipped.text).prepare
+    rows = list(islice(traffic(424_242, attack_share=0.2), 3000))
+    scores = score_texts(shipped, [prepare(row.request).text for row in rows])
+    labels = np.array([row.label for row in rows])
+    found = scores >= shipped.threshold
+    assert found[labels == 1].mean() >= 0.85
+    assert found[labels == 0].mean() <= 0.005
