@@ -202,25 +202,32 @@ class Outbox:
             return _undelivered_bytes(connection)
 
     def prune(self) -> int:
-        """Forget delivered alerts older than `keep_s`, but none that people have labelled; return how many."""
+        """Forget delivered alerts older than `keep_s`, but none that people have labelled; return how many.
+
+        What cannot be forgotten for now (the file is held, the disk is full) is left to the next call.
+        """
         oldest = self._clock.time() - self._keep_s
         forgotten = 0
-        while True:
-            with self._database.transaction() as connection:
-                rows = connection.execute(
-                    """
-                    DELETE FROM alerts WHERE seq IN (
-                        SELECT seq FROM alerts WHERE stored_at < ? AND label IS NULL
-                        AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.seq = alerts.seq)
-                        AND NOT EXISTS (SELECT 1 FROM groups WHERE groups.latest = alerts.id)
-                        ORDER BY stored_at LIMIT ?)
-                    """,
-                    (oldest, PRUNE_ROWS),
-                ).rowcount
-            forgotten += rows
-            if rows < PRUNE_ROWS:
-                self._show_fill()  # `weirlog alerts redeliver` may have added some from outside
-                return forgotten
+        try:
+            while (rows := self._forget(oldest)) > 0:
+                forgotten += rows
+            self._show_fill()  # `weirlog alerts redeliver` may have added some from outside
+        except RetryableError as error:
+            log.warning("old alerts cannot be forgotten; trying again later", reason=str(error))
+        return forgotten
+
+    def _forget(self, oldest: float) -> int:
+        with self._database.transaction() as connection:
+            return connection.execute(
+                """
+                DELETE FROM alerts WHERE seq IN (
+                    SELECT seq FROM alerts WHERE stored_at < ? AND label IS NULL
+                    AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.seq = alerts.seq)
+                    AND NOT EXISTS (SELECT 1 FROM groups WHERE groups.latest = alerts.id)
+                    ORDER BY stored_at LIMIT ?)
+                """,
+                (oldest, PRUNE_ROWS),
+            ).rowcount
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""

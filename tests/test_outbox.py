@@ -306,6 +306,20 @@ class TestPrune:
         assert ids(outbox) == [2]
         outbox.close()
 
+    def test_a_file_that_is_held_is_left_to_the_next_time(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("weirlog.pipeline.alert_database.BUSY_TIMEOUT_S", 0.05)
+        clock = FakeClock()
+        outbox = open_outbox(path, sinks=[], keep_s=100, clock=clock)
+        outbox.take(some_alerts(1), [])
+        clock.advance(101)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert outbox.prune() == 0
+        other.execute("ROLLBACK")
+        other.close()
+        assert outbox.prune() == 1
+        outbox.close()
+
     def test_what_people_have_labelled_is_kept(self, path: Path) -> None:
         clock = FakeClock()
         outbox = open_outbox(path, sinks=[], keep_s=100, clock=clock)
