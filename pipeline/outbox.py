@@ -16,6 +16,7 @@ from weirlog.pipeline.alerts import Alert
 from weirlog.pipeline.dead_letters import DeadLetter, bury, storable
 from weirlog.pipeline.errors import RetryableError, StopError
 from weirlog.pipeline.grouping import Grouping, admit, any_ended, release
+from weirlog.pipeline.history import forget, make_room, undelivered_bytes
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.state_lock import StateLock
 from weirlog.pipeline.timing import Clock
@@ -108,7 +109,7 @@ class Outbox:
                 put_out += admission.count > 0
                 grouped += admission.count == 0
             buried, dropped = bury(connection, dead)
-            self._make_room(connection)
+            make_room(connection, self._limit_bytes)
         self._metrics.count("alerts_total", put_out)
         self._metrics.count("alerts_grouped_total", grouped)
         self._metrics.count("dead_letters_total", buried, stage="parse")
@@ -124,7 +125,7 @@ class Outbox:
         """
         now = self._clock.time()
         with self._reader.reading() as connection:
-            if not any_ended(connection, self._grouping, now) or _undelivered_bytes(connection) >= self._limit_bytes:
+            if not any_ended(connection, self._grouping, now) or undelivered_bytes(connection) >= self._limit_bytes:
                 return 0
         with self._database.transaction() as connection:
             releases = release(connection, self._grouping, now)
@@ -199,7 +200,7 @@ class Outbox:
     def undelivered_bytes(self) -> int:
         """What the alerts take on disk that at least one sink has yet to take."""
         with self._reader.reading() as connection:
-            return _undelivered_bytes(connection)
+            return undelivered_bytes(connection)
 
     def prune(self) -> int:
         """Forget delivered alerts older than `keep_s`, but none that people have labelled; return how many.
@@ -209,32 +210,22 @@ class Outbox:
         oldest = self._clock.time() - self._keep_s
         forgotten = 0
         try:
-            while (rows := self._forget(oldest)) > 0:
+            rows = PRUNE_ROWS
+            while rows == PRUNE_ROWS:
+                with self._database.transaction() as connection:
+                    rows = forget(connection, oldest, PRUNE_ROWS)
                 forgotten += rows
             self._show_fill()  # `weirlog alerts redeliver` may have added some from outside
         except RetryableError as error:
             log.warning("old alerts cannot be forgotten; trying again later", reason=str(error))
         return forgotten
 
-    def _forget(self, oldest: float) -> int:
-        with self._database.transaction() as connection:
-            return connection.execute(
-                """
-                DELETE FROM alerts WHERE seq IN (
-                    SELECT seq FROM alerts WHERE stored_at < ? AND label IS NULL
-                    AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.seq = alerts.seq)
-                    AND NOT EXISTS (SELECT 1 FROM groups WHERE groups.latest = alerts.id)
-                    ORDER BY stored_at LIMIT ?)
-                """,
-                (oldest, PRUNE_ROWS),
-            ).rowcount
-
     def close(self) -> None:
         """Let go of the file. Idempotent."""
         self._closing.close()
 
     def _check_room(self, connection: sqlite3.Connection) -> None:
-        undelivered = _undelivered_bytes(connection)
+        undelivered = undelivered_bytes(connection)
         if undelivered >= self._limit_bytes:
             self._metrics.gauge("outbox_full", 1)
             raise OutboxFullError(
@@ -274,29 +265,6 @@ class Outbox:
         self._store(connection, Alert(*row[:6]), count, now)
         connection.execute("UPDATE alerts SET label = ? WHERE id = ?", (row[6], identity))
 
-    def _make_room(self, connection: sqlite3.Connection) -> None:
-        """Forget the oldest delivered alerts when all together are past the limit, down to nine tenths of it."""
-        stored, undelivered = connection.execute("SELECT stored_bytes, undelivered_bytes FROM alert_totals").fetchone()
-        if stored <= self._limit_bytes or stored == undelivered:
-            return
-        excess = stored - max(undelivered, self._limit_bytes * 9 // 10)
-        doomed = []
-        history = connection.execute(
-            """
-            SELECT seq, cost FROM alerts
-            WHERE NOT EXISTS (SELECT 1 FROM pending WHERE pending.seq = alerts.seq)
-            AND NOT EXISTS (SELECT 1 FROM groups WHERE groups.latest = alerts.id)
-            ORDER BY seq
-            """
-        )
-        for seq, cost in history:
-            if excess <= 0:
-                break
-            doomed.append((seq,))
-            excess -= cost
-        history.close()
-        connection.executemany("DELETE FROM alerts WHERE seq = ?", doomed)
-
     @staticmethod
     def _done(connection: sqlite3.Connection, sink: str, seq: int) -> int:
         return connection.execute("DELETE FROM pending WHERE sink = ? AND seq = ?", (sink, seq)).rowcount
@@ -307,17 +275,13 @@ class Outbox:
 
     def _show_fill(self) -> None:
         with self._reader.reading() as connection:
-            undelivered = _undelivered_bytes(connection)
+            undelivered = undelivered_bytes(connection)
             counts = connection.execute("SELECT name, pending FROM sinks").fetchall()
         self._metrics.gauge("outbox_bytes", undelivered)
         if undelivered < self._limit_bytes:
             self._metrics.gauge("outbox_full", 0)
         for sink, pending in counts:
             self._metrics.gauge("outbox_pending", pending, sink=sink)
-
-
-def _undelivered_bytes(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT undelivered_bytes FROM alert_totals").fetchone()[0])
 
 
 def _register(connection: sqlite3.Connection, sinks: Sequence[str]) -> None:
