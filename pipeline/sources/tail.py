@@ -180,7 +180,8 @@ class Tail:
         start, yielded = 0, 0
         while yielded < self._limits.chunk_records and (end := data.find(b"\n", start)) >= 0:
             # A writer that does not append leaves a hole of zeros in front when its file is truncated under it.
-            line = data[start:end].removesuffix(b"\r").lstrip(b"\0")
+            whole = data[start:end].removesuffix(b"\r")
+            line = whole.lstrip(b"\0") or whole
             yield line, self._position + 1 + end - start
             self._position += end + 1 - start
             start = end + 1
