@@ -144,7 +144,14 @@ def explained(error: Exception, doing: str, brokers: Sequence[str]) -> PipelineE
         StopError for what only a changed setting or permission ends, RetryableError for everything else.
     """
     place = ", ".join(brokers)
-    reason = f"{type(error).__name__}: {error}"[:500]
+    # kafka-python's errors begin with their own name, most of the time.
+    name, text = type(error).__name__, str(error)
+    reason = (text if name in text else f"{name}: {text}")[:500]
+    if isinstance(error, errors.UnsupportedCodecError):
+        return StopError(
+            f"{doing} meets messages at {place} that cannot be unpacked ({reason}); install what unpacks them beside "
+            "weirlog: `pip install lz4 python-snappy`"
+        )
     if isinstance(error, REFUSALS):
         return StopError(f"{doing} is refused by Kafka at {place} ({reason}); check user, password and permissions")
     if isinstance(error, HOPELESS):
