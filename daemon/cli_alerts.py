@@ -113,6 +113,9 @@ def _alert_rows(archive: Archive, limit: int, since: float | None) -> list[dict[
 
 
 def _dead_rows(archive: Archive, limit: int) -> list[dict[str, Any]]:
+    from weirlog.pipeline.redaction import Redactor
+
+    redactor = Redactor()
     return [
         {
             "time": datetime.fromtimestamp(letter.time, UTC).isoformat(timespec="seconds"),
@@ -120,7 +123,7 @@ def _dead_rows(archive: Archive, limit: int) -> list[dict[str, Any]]:
             "source": letter.source,
             "position": letter.position,
             "reason": letter.reason,
-            "beginning": letter.payload[:80].decode("utf-8", "replace"),
+            "beginning": redactor.text(letter.payload[:256].decode("utf-8", "replace"), 80),
         }
         for letter in archive.dead_letters(limit)
     ]

@@ -70,7 +70,7 @@ GAUGES: dict[names.Gauge, GaugeSpec] = {
     "source_lag": GaugeSpec("Bytes (files) or messages (Kafka) that are there and not yet read.", ("source",)),
     "records_in_flight": GaugeSpec("Records read whose outcome is not yet durable.", ("source",)),
     "outbox_pending": GaugeSpec("Alerts that wait for a sink.", ("sink",)),
-    "outbox_bytes": GaugeSpec("Size of the outbox on disk."),
+    "outbox_bytes": GaugeSpec("Bytes of alerts in the outbox that some sink has yet to take."),
     "outbox_full": GaugeSpec("1 while detection waits because the outbox is at its limit."),
     "source_up": GaugeSpec("1 while a source reads, 0 while it fails.", ("source",)),
     "sink_up": GaugeSpec("1 while a sink takes alerts, 0 while it fails.", ("sink",)),

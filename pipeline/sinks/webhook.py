@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from standardwebhooks import Webhook
@@ -23,16 +23,18 @@ from weirlog.pipeline.timing import Clock
 LEAST_SECRET_BYTES = 16
 LIMIT_BODY_BYTES = 16 * 1024
 RETRY_AFTER_LIMIT_S = 3600.0
-_RETRYABLE_STATUS = frozenset({408, 425, 429})
+_RETRYABLE_STATUS: Final = frozenset({401, 403, 404, 405, 407, 408, 410, 421, 423, 425, 429})
+"""Answers below 500 that say nothing about the alert: wrong credentials, an address that is not there (any more, or yet),
+too much at once. An administrator repairs these, and no alert may be lost until then."""
 _DIGITS_OF_SECONDS = 9
 
 
 class WebhookSink:
     """Posts each alert's document on its own. The receiver knows a repeated one by its `webhook-id`, the alert's id.
 
-    2xx is success, whatever its body. 408, 425, 429, 5xx and broken connections are tried again. So is a redirect:
-    it is not followed, since it would carry alerts to an address that nobody configured, and it tells nothing about
-    the alert. Every other answer refuses the alert for good.
+    2xx is success, whatever its body. What says nothing about the alert is tried again: broken connections, 5xx, wrong
+    credentials, an address that is not there. So is a redirect, which is not followed, since it would carry alerts to an
+    address that nobody configured. Every other answer (400, 413, 422, …) refuses the alert for good.
 
     Args:
         name: see Sink.
