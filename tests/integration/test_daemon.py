@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -173,3 +174,33 @@ def test_the_log_of_the_daemon_is_json_without_raw_control_characters(tmp_path: 
     for line in daemon.stderr.splitlines():
         json.loads(line)
     assert not any(character in daemon.stderr for character in "\x1b\x9b")
+
+
+def test_sighup_puts_a_new_threshold_to_work_and_keeps_the_old_when_the_file_is_wrong(tmp_path: Path) -> None:
+    with running(tmp_path, source_of(tmp_path)) as daemon:
+        config = tmp_path / "weirlog.yaml"
+        good = config.read_text()
+        config.write_text(good + "model: {threshold: 2}\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: "the reload failed" in daemon.stderr), daemon.stderr
+        write(tmp_path, hapi_line(BENIGN[0]))
+        assert eventually(lambda: scored(daemon) == 1)
+        assert daemon.alerts == []
+
+        config.write_text(good + "model: {threshold: 0.00000001}\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: '"reloaded"' in daemon.stderr), daemon.stderr
+        write(tmp_path, hapi_line(BENIGN[0]))
+        assert eventually(lambda: len(daemon.alerts) == 1), daemon.stderr
+        assert daemon.terminate() == 0
+
+
+def test_a_second_signal_aborts_at_once(tmp_path: Path) -> None:
+    """Whoever sends it does not want to wait; what was not settled is read again at the next start."""
+    with running(tmp_path, source_of(tmp_path)) as daemon:
+        write(tmp_path, *(hapi_line(BENIGN[0]) for _ in range(20_000)))
+        assert eventually(lambda: scored(daemon) > 0)
+        daemon.process.send_signal(signal.SIGTERM)
+        assert eventually(lambda: '"stopping"' in daemon.stderr)
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(5) == 1
