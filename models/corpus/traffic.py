@@ -54,7 +54,7 @@ def traffic(seed: int, *, attack_share: float = 0.45, hard_share: float = 0.35) 
         if chance.maybe(attack_share):
             kind = attack_kind(chance)
             value = attack_value(chance, kind)
-            _place(draft, _surrounded(respelt(value, chance, 0.25), chance, kind), chance, kind)
+            _place(draft, _surrounded(respelt(value, chance, 0.2), chance, kind), chance, kind)
             yield Labelled(_request(draft, chance), 1, kind, "generated attack")
         elif chance.maybe(hard_share):
             text = harmless(chance)
