@@ -1,7 +1,7 @@
 """How the shipped model is made: labelled files and generated traffic, the `detector` preset, a held-out threshold.
 
-    python -m weirlog.models.default_training train DATA --out models/shipped/default
-    python -m weirlog.models.default_training evaluate DATA [--model default]
+    python -m weirlog.models.default_training train --data DATA --out models/shipped/default
+    python -m weirlog.models.default_training evaluate --data DATA [--model default]
 
 DATA is a folder of labelled files (`weirlog.models.dataset`). Every epoch draws so many rows of each file and of each
 generator, for the files repeat themselves: one prolific tool must not outweigh all the rest.
@@ -11,60 +11,35 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import tempfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from weirlog.models.artifact import Artifact, load
-from weirlog.models.corpus import KINDS, Labelled, traffic
-from weirlog.models.corpus.grammar import Chance
-from weirlog.models.dataset import CSV_SUFFIXES, Row, read_rows
+from weirlog.models.corpus import KINDS, traffic
+from weirlog.models.dataset import CSV_SUFFIXES, read_rows
 from weirlog.models.engines import FloatArray
 from weirlog.models.engines.numpy import NumpyEngine
+from weirlog.models.evaluation import evaluate
 from weirlog.models.examples import Indices, examples
+from weirlog.models.fitting import Epoch, Settings, fit
+from weirlog.models.pool import HOSTS, LONGEST, OTHER_QUOTA, QUOTAS, Draw, Pool, add_generated, add_rows, add_spliced
 from weirlog.models.presets import PRESETS
 from weirlog.models.request import JSON
-from weirlog.models.text import text_preparation
 from weirlog.models.tokenizer import Tokenizer
-from weirlog.models.training import (
-    Epoch,
-    Settings,
-    file_digest,
-    fit,
-    kind_indices,
-    threshold_at,
-    verdict_metrics,
-    versions,
-)
+from weirlog.models.training import file_digest, kind_indices, threshold_at, verdict_metrics, versions
 
 TRAINING_SEED: Final = 20_261
 HELD_OUT_SEED: Final = 70_003
 """Generated rows that set the threshold: never trained on, though of the same generators."""
-LONGEST: Final = 1024
-"""Generated rows with longer texts are left out of training: a cut could lose the attack and keep its label."""
-MOSTLY: Final = 320
-LONG_SHARE: Final = 0.2
-"""Share that is kept of generated rows with texts longer than MOSTLY: they cost the most time and teach the least."""
-QUOTAS: Final[Mapping[str, int]] = {
-    "csic2010": 4_000,
-    "torpeda": 4_000,
-    "httpparams_train": 7_000,
-    "payload_lists": 13_000,
-    "fwaf": 9_000,
-    "nullaerber_real": 6_000,
-    "real_access": 3_376,
-}
-"""Rows an epoch of each file; of a file not named here OTHER_QUOTA."""
-OTHER_QUOTA: Final = 8_000
+REPORT_SEED: Final = 90_001
+"""Of the generated rows that `evaluate` measures by; no training or threshold has seen them."""
 GENERATED_SHARE: Final = 0.55
 POOL_FACTOR: Final = 8
 """How many epochs' worth of generated rows there are to draw from."""
@@ -77,87 +52,7 @@ HELD_OUT_HARD: Final = 10_000
 GENERATED: Final = "generated"
 GENERATED_ALONE: Final = 50_000
 """Generated rows an epoch where there is no labelled file."""
-HOSTS: Final = "hosts"
-_HOST: Final = re.compile(r"[\w.-]+/[\w.-]+")
 FALSE_ALERT_RATE: Final = 1e-4
-
-
-@dataclass(slots=True)
-class Pool:
-    """Texts with what is known of them."""
-
-    texts: list[str] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    kinds: list[str | None] = field(default_factory=list)
-    groups: list[str] = field(default_factory=list)
-
-    def add(self, text: str, label: int, kind: str | None, group: str) -> None:
-        self.texts.append(text)
-        self.labels.append(label)
-        self.kinds.append(kind if label else None)
-        self.groups.append(group)
-
-
-def add_rows(pool: Pool, rows: Iterable[Row]) -> None:
-    """Add labelled rows; the group is the file's name without its endings, or HOSTS for the hosts that are left out."""
-    prepare = text_preparation("detection-1").prepare
-    for row in rows:
-        held = not row.label and row.origin is not None and _is_left_out(row.origin)
-        group = HOSTS if held else row.file.partition(".")[0]
-        pool.add(prepare(row.request).text, row.label, row.kind, group)
-
-
-def _is_left_out(origin: str) -> bool:
-    """Return whether a host's requests only set the threshold: a quarter of those named like a repository."""
-    return _HOST.fullmatch(origin) is not None and zlib.crc32(origin.encode()) % 4 == 2
-
-
-def add_generated(pool: Pool, source: Iterator[Labelled], count: int, group: str) -> None:
-    """Add rows of `count` generated ones; of those with long texts a share, of those with very long ones none."""
-    prepare = text_preparation("detection-1").prepare
-    thin = Chance(count)
-    for labelled in islice(source, count):
-        text = prepare(labelled.request).text
-        if len(text) <= LONGEST and (len(text) <= MOSTLY or thin.maybe(LONG_SHARE)):
-            pool.add(text, labelled.label, labelled.kind, group)
-
-
-def add_spliced(pool: Pool, seed: int, share: float) -> None:
-    """Add for a share of the labelled rows a copy whose parameters stand among those of a harmless request.
-
-    The lines of a harmless text change no label; attacks so stand at the front, in the middle and at the end.
-    """
-    chance = Chance(seed)
-    harmless = [
-        text.split("\n")[1:] for text, label in zip(pool.texts, pool.labels, strict=True) if not label and "\n" in text
-    ]
-    for place in range(len(pool.texts)):
-        if pool.groups[place] != HOSTS and harmless and chance.maybe(share):
-            first, *lines = pool.texts[place].split("\n")
-            before = chance.pick(harmless)[: chance.number(0, 4)]
-            after = chance.pick(harmless)[: chance.number(0, 4)]
-            text = "\n".join([first, *before, *lines, *after])
-            if len(text) <= LONGEST:
-                pool.add(text, pool.labels[place], pool.kinds[place], pool.groups[place])
-
-
-class Draw:
-    """Draws the rows of an epoch: a quota of each group, without repetition while it lasts."""
-
-    def __init__(self, groups: Sequence[str], rows: Indices, quotas: Mapping[str, int], seed: int) -> None:
-        names = np.asarray(groups)[rows]
-        self._seed = seed
-        self._parts = [(rows[names == name], quotas.get(name, OTHER_QUOTA)) for name in sorted(set(names.tolist()))]
-
-    def __call__(self, epoch: int) -> Indices:
-        chosen = []
-        for number, (members, quota) in enumerate(self._parts):
-            # One order for as many epochs as the group lasts, then another.
-            quota = min(quota, len(members))
-            rounds = len(members) // quota
-            order = np.random.default_rng((self._seed, number, epoch // rounds)).permutation(members)
-            chosen.append(order[(epoch % rounds) * quota : (epoch % rounds + 1) * quota])
-        return np.random.default_rng((self._seed, epoch)).permutation(np.concatenate(chosen))
 
 
 def say(line: str) -> None:
@@ -192,7 +87,7 @@ class Recipe:
         share: of generated rows in an epoch.
     """
 
-    epochs: int = 20
+    epochs: int = 24
     seed: int = 1
     rate: float = 3e-3
     batch: int = 128
@@ -292,29 +187,37 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str) -> Artifa
 
 def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:
     """Return (n,) probabilities with the NumPy engine; of a text longer than the network, that of its worst window."""
-    engine = NumpyEngine(artifact)
-    sequence = artifact.network.sequence
-    step = sequence.length - sequence.overlap
+    reading = artifact.network.sequence
+    step = reading.length - reading.overlap
     pieces, owners = [], []
     for owner, text in enumerate(texts):
-        for start in range(0, max(1, len(text) - sequence.overlap), step):
-            pieces.append(text[start : start + sequence.length])
+        for start in range(0, max(1, len(text) - reading.overlap), step):
+            pieces.append(text[start : start + reading.length])
             owners.append(owner)
-    probability = engine.score(artifact.tokenizer.encode(pieces)).probability
+    probability = NumpyEngine(artifact).score(artifact.tokenizer.encode(pieces)).probability
     scores = np.zeros(len(texts), np.float32)
     np.maximum.at(scores, np.asarray(owners), probability)
     return scores
 
 
 def evaluate_default(artifact: Artifact, files: Sequence[Path]) -> dict[str, JSON]:
-    """Return the verdicts on every file, by file."""
+    """Return the measures on every file, by its name, and on harmless and hostile generated traffic."""
     report: dict[str, JSON] = {}
     for path in files:
         pool = Pool()
         add_rows(pool, read_rows([path]))
-        scores = score_texts(artifact, pool.texts)
-        report[path.name] = verdict_metrics(scores, np.asarray(pool.labels, np.int32), artifact.threshold)
+        report[path.name] = _measures(artifact, pool)
+    for name, attacks, hard in (("generated, plain", 0.0, 0.0), ("generated, hard", 0.5, 1.0)):
+        pool = Pool()
+        add_generated(pool, traffic(REPORT_SEED, attack_share=attacks, hard_share=hard), 20_000, name)
+        report[name] = _measures(artifact, pool)
     return report
+
+
+def _measures(artifact: Artifact, pool: Pool) -> JSON:
+    scores = score_texts(artifact, pool.texts)
+    found: JSON = evaluate(scores, np.asarray(pool.labels, np.int32), artifact.threshold).to_json()
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -323,13 +226,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="weirlog.models.default_training", description="Make or measure the default.")
     commands = parser.add_subparsers(dest="command", required=True)
     trainer = commands.add_parser("train", help="train the default model")
-    trainer.add_argument("data", type=Path, help="folder of labelled files")
+    trainer.add_argument("--data", type=Path, required=True, help="folder of labelled files")
     trainer.add_argument("--out", type=Path, required=True, help="folder of the artifact; its model card is kept")
     trainer.add_argument("--epochs", type=int, default=usual.epochs)
     trainer.add_argument("--seed", type=int, default=usual.seed)
     trainer.add_argument("--without", nargs="*", default=[], help="files to leave out, without their endings")
     measurer = commands.add_parser("evaluate", help="measure a model on every labelled file")
-    measurer.add_argument("data", type=Path, help="folder of labelled files")
+    measurer.add_argument("--data", type=Path, required=True, help="folder of labelled files")
     measurer.add_argument("--model", default="default")
     options = parser.parse_args(arguments)
     files = data_files(options.data)

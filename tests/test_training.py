@@ -8,10 +8,11 @@ from suspicious import ATTACKS, HARMLESS
 from weirlog.models.artifact import list_shipped, load
 from weirlog.models.corpus import traffic
 from weirlog.models.dataset import Row
-from weirlog.models.default_training import Draw, Pool, add_spliced, score_texts
+from weirlog.models.default_training import score_texts
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import DatasetError
 from weirlog.models.examples import UNKNOWN_KIND, batches, examples
+from weirlog.models.pool import Draw, Pool, add_spliced
 from weirlog.models.presets import PRESETS
 from weirlog.models.request import Request
 from weirlog.models.text import text_preparation

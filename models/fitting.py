@@ -1,0 +1,255 @@
+"""Fit a network to examples and keep its best epoch. Keras is imported when a function is called."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+import numpy as np
+
+from weirlog.models.engines import FloatArray, IntArray
+from weirlog.models.examples import UNKNOWN_KIND, Examples, Indices, batches
+from weirlog.models.keras_network import build, import_keras, load_weights, weights_of
+from weirlog.models.network import Network
+
+SplitBy = Literal["row", "origin", "file"]
+EVALUATION_ROWS: Final = 512
+"""Rows a batch when nothing is learnt: memory stays at a few hundred MB with 1024 steps of 64 units."""
+
+
+class Progress(Protocol):
+    """Is told how training goes, from the thread that trains. What it does delays the next step."""
+
+    def step(self, *, epoch: int, epochs: int, step: int, steps: int, loss: float, rows_per_s: float) -> None:
+        """One batch is done; `epoch` and `step` count from 1, `loss` is the mean over the epoch so far."""
+        ...
+
+    def epoch(self, outcome: Epoch) -> None:
+        """One epoch is done and validated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One line of the history. Losses are binary cross-entropy in nats, of the verdict alone in validation."""
+
+    number: int
+    loss: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to train. None takes the preset's own value.
+
+    Attributes:
+        seed: of the split, the weights and the order of batches.
+        test_size: share of all rows that is kept for the test.
+        validation_split: share of the rest that is kept for validation.
+        split_by: "row" splits at random, which flatters; "origin" and "file" keep each of theirs on one side.
+        warm_up: share of all steps in which the learning rate rises from 0.
+        decay: whether the learning rate falls to 0 along a cosine after that.
+        patience: epochs without a better validation loss until training ends; the best epoch's weights are kept.
+        class_weights: whether both classes weigh the same however many rows they have.
+        kinds_weight: of the second head's loss beside the verdict's.
+        false_alert_rate: the threshold is the lowest that keeps alerts on harmless validation rows at or below it.
+        tensorboard: folder for event files, or None.
+    """
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    seed: int = 1
+    test_size: float | None = None
+    validation_split: float | None = None
+    split_by: SplitBy = "row"
+    warm_up: float = 0.0
+    decay: bool = False
+    patience: int | None = None
+    class_weights: bool = False
+    kinds_weight: float = 0.3
+    false_alert_rate: float = 0.001
+    tensorboard: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A network after training: the best epoch's weights, in a Keras model that scores."""
+
+    network: Network
+    data: Examples
+    weights: Mapping[str, FloatArray]
+    history: tuple[Epoch, ...]
+    _model: Any
+
+    def score(self, rows: Indices) -> FloatArray:
+        """Return (n,) probabilities of some rows, in their order."""
+        return score_rows(self._model, self.data, rows, self.network.sequence.length)
+
+
+def score_rows(model: Any, data: Examples, rows: Indices, limit: int) -> FloatArray:
+    """Return (n,) probabilities that a Keras model gives to some rows, in their order; padded to WIDTHS only."""
+    scores = np.zeros(len(data), np.float32)
+    for batch in batches(data, rows, EVALUATION_ROWS, limit=limit, shuffle=None):
+        scores[batch.rows] = np.asarray(model.predict_on_batch(batch.ids)["verdict"])[:, 0]
+    return scores[rows]
+
+
+def fit(
+    network: Network,
+    data: Examples,
+    validation: Indices,
+    *,
+    epoch_rows: Callable[[int], Indices],
+    epochs: int,
+    batch_size: int,
+    optimizer: str,
+    learning_rate: float | None,
+    clip_norm: float | None,
+    settings: Settings,
+    progress: Progress | None = None,
+    start: Mapping[str, FloatArray] | None = None,
+) -> Fitted:
+    """Train a network on `data` and keep its best epoch.
+
+    Args:
+        network: what to train.
+        data: all rows.
+        validation: rows that say which epoch is the best.
+        epoch_rows: epoch, from 0 → the rows to train on, in order; all epochs have about as many.
+        epochs: at most so many.
+        batch_size: rows a step.
+        optimizer: a name that Keras knows.
+        learning_rate: None for the optimiser's own.
+        clip_norm: limit of the gradient's global norm, or None.
+        settings: seed, schedule, patience, weights of classes and heads.
+        progress: told of steps and epochs.
+        start: weights to start from, random when None.
+    """
+    keras = import_keras()
+    keras.utils.set_random_seed(settings.seed)
+    model = build(network)
+    if start is not None:
+        load_weights(model, start)
+    length = network.sequence.length
+    steps = -(-len(epoch_rows(0)) // batch_size)
+    _compile(keras, model, network, optimizer, learning_rate, clip_norm, settings, epochs * steps)
+    boards = _Boards(settings.tensorboard)
+    history: list[Epoch] = []
+    best, best_weights = float("inf"), weights_of(model)
+    for number in range(epochs):
+        started = time.perf_counter()
+        rows = epoch_rows(number)
+        weights = _class_weights(data.labels[rows]) if settings.class_weights else (1.0, 1.0)
+        total, done = 0.0, 0
+        shuffle = np.random.default_rng((settings.seed, number, 1))
+        for step, batch in enumerate(batches(data, rows, batch_size, limit=length, shuffle=shuffle), start=1):
+            targets: dict[str, Any] = {"verdict": batch.labels[:, None]}
+            sample_weights = {"verdict": np.where(batch.labels > 0, weights[1], weights[0]).astype(np.float32)}
+            if network.kinds:
+                targets["kinds"] = np.maximum(batch.kinds, 0)
+                sample_weights["kinds"] = (batch.kinds != UNKNOWN_KIND).astype(np.float32)
+            loss = model.train_on_batch(batch.ids, targets, sample_weight=sample_weights, return_dict=True)
+            model.reset_metrics()
+            total += float(loss["loss"]) * len(batch.labels)
+            done += len(batch.labels)
+            if progress is not None:
+                rate = done / (time.perf_counter() - started)
+                progress.step(
+                    epoch=number + 1, epochs=epochs, step=step, steps=steps, loss=total / done, rows_per_s=rate
+                )
+        scores = score_rows(model, data, validation, length)
+        truth = data.labels[validation]
+        outcome = Epoch(
+            number + 1,
+            total / max(done, 1),
+            cross_entropy(scores, truth),
+            float(np.mean((scores >= 0.5) == (truth > 0))),
+            time.perf_counter() - started,
+        )
+        history.append(outcome)
+        boards.write(outcome)
+        if progress is not None:
+            progress.epoch(outcome)
+        if outcome.validation_loss < best:
+            best, best_weights = outcome.validation_loss, weights_of(model)
+        elif settings.patience is not None and number - _best_epoch(history) >= settings.patience:
+            break
+    load_weights(model, best_weights)
+    return Fitted(network, data, best_weights, tuple(history), model)
+
+
+def _best_epoch(history: Sequence[Epoch]) -> int:
+    return min(range(len(history)), key=lambda place: history[place].validation_loss)
+
+
+def _compile(
+    keras: Any,
+    model: Any,
+    network: Network,
+    optimizer: str,
+    learning_rate: float | None,
+    clip_norm: float | None,
+    settings: Settings,
+    steps: int,
+) -> None:
+    made = keras.optimizers.get(optimizer)
+    rate: Any = float(np.asarray(made.learning_rate)) if learning_rate is None else learning_rate
+    if settings.decay or settings.warm_up:
+        warm_up = max(1, round(steps * settings.warm_up))
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            decay_steps=max(1, steps - warm_up) if settings.decay else 10**9,
+            warmup_target=rate,
+            warmup_steps=warm_up,
+        )
+    loss = {"verdict": "binary_crossentropy"}
+    weights = {"verdict": 1.0}
+    if network.kinds:
+        loss["kinds"] = "sparse_categorical_crossentropy"
+        weights["kinds"] = settings.kinds_weight
+    # Without XLA: its LSTM loop is five times slower on a CPU than TensorFlow's own.
+    model.compile(
+        type(made)(learning_rate=rate, global_clipnorm=clip_norm), loss=loss, loss_weights=weights, jit_compile=False
+    )
+
+
+def _class_weights(labels: IntArray) -> tuple[float, float]:
+    attacks = float(labels.mean())
+    return 0.5 / max(1 - attacks, 1e-6), 0.5 / max(attacks, 1e-6)
+
+
+class _Boards:
+    """TensorBoard event files, with what TensorFlow itself brings; nothing without a folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._writer: Any = None
+        if folder is not None:
+            import tensorflow as tf  # noqa: PLC0415 - the event files are TensorFlow's own format
+
+            self._summary = tf.compat.v1.Summary
+            with tf.Graph().as_default():  # the writer refuses to be made under eager execution; it adds no nodes
+                self._writer = tf.compat.v1.summary.FileWriter(str(folder))
+
+    def write(self, outcome: Epoch) -> None:
+        if self._writer is None:
+            return
+        values = {
+            "epoch_loss": outcome.loss,
+            "epoch_val_loss": outcome.validation_loss,
+            "epoch_val_accuracy": outcome.validation_accuracy,
+        }
+        scalars = [self._summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        self._writer.add_summary(self._summary(value=scalars), outcome.number)
+        self._writer.flush()
+
+
+def cross_entropy(scores: FloatArray, labels: IntArray) -> float:
+    """Return the mean binary cross-entropy in nats, scores kept 1e-7 away from 0 and 1 as Keras does."""
+    clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+    return float(-np.mean(np.where(labels > 0, np.log(clipped), np.log1p(-clipped))))

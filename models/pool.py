@@ -1,0 +1,115 @@
+"""What the shipped model learns from: labelled rows, spliced copies, generated traffic, and whose turn it is when."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+import numpy as np
+
+from weirlog.models.corpus import Labelled
+from weirlog.models.corpus.grammar import Chance
+from weirlog.models.dataset import Row
+from weirlog.models.examples import Indices
+from weirlog.models.text import text_preparation
+
+LONGEST: Final = 1024
+"""Generated rows with longer texts are left out of training: a cut could lose the attack and keep its label."""
+MOSTLY: Final = 320
+LONG_SHARE: Final = 0.2
+"""Share that is kept of generated rows with texts longer than MOSTLY: they cost the most time and teach the least."""
+QUOTAS: Final[Mapping[str, int]] = {
+    "csic2010": 4_000,
+    "torpeda": 4_000,
+    "httpparams_train": 7_000,
+    "payload_lists": 13_000,
+    "fwaf": 9_000,
+    "nullaerber_real": 6_000,
+    "real_access": 3_376,
+}
+"""Rows an epoch of each file; of a file not named here OTHER_QUOTA."""
+OTHER_QUOTA: Final = 8_000
+HOSTS: Final = "hosts"
+_HOST: Final = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(slots=True)
+class Pool:
+    """Texts with what is known of them."""
+
+    texts: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    kinds: list[str | None] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+
+    def add(self, text: str, label: int, kind: str | None, group: str) -> None:
+        self.texts.append(text)
+        self.labels.append(label)
+        self.kinds.append(kind if label else None)
+        self.groups.append(group)
+
+
+def add_rows(pool: Pool, rows: Iterable[Row]) -> None:
+    """Add labelled rows; the group is the file's name without its endings, or HOSTS for the hosts that are left out."""
+    prepare = text_preparation("detection-1").prepare
+    for row in rows:
+        held = not row.label and row.origin is not None and _is_left_out(row.origin)
+        group = HOSTS if held else row.file.partition(".")[0]
+        pool.add(prepare(row.request).text, row.label, row.kind, group)
+
+
+def _is_left_out(origin: str) -> bool:
+    """Return whether a host's requests only set the threshold: a quarter of those named like a repository."""
+    return _HOST.fullmatch(origin) is not None and zlib.crc32(origin.encode()) % 4 == 2
+
+
+def add_generated(pool: Pool, source: Iterator[Labelled], count: int, group: str) -> None:
+    """Add rows of `count` generated ones; of those with long texts a share, of those with very long ones none."""
+    prepare = text_preparation("detection-1").prepare
+    thin = Chance(count)
+    for labelled in islice(source, count):
+        text = prepare(labelled.request).text
+        if len(text) <= LONGEST and (len(text) <= MOSTLY or thin.maybe(LONG_SHARE)):
+            pool.add(text, labelled.label, labelled.kind, group)
+
+
+def add_spliced(pool: Pool, seed: int, share: float) -> None:
+    """Add for a share of the labelled rows a copy whose parameters stand among those of a harmless request.
+
+    The lines of a harmless text change no label; attacks so stand at the front, in the middle and at the end.
+    """
+    chance = Chance(seed)
+    harmless = [
+        text.split("\n")[1:] for text, label in zip(pool.texts, pool.labels, strict=True) if not label and "\n" in text
+    ]
+    for place in range(len(pool.texts)):
+        if pool.groups[place] != HOSTS and harmless and chance.maybe(share):
+            first, *lines = pool.texts[place].split("\n")
+            before = chance.pick(harmless)[: chance.number(0, 4)]
+            after = chance.pick(harmless)[: chance.number(0, 4)]
+            text = "\n".join([first, *before, *lines, *after])
+            if len(text) <= LONGEST:
+                pool.add(text, pool.labels[place], pool.kinds[place], pool.groups[place])
+
+
+class Draw:
+    """Draws the rows of an epoch: a quota of each group, without repetition while it lasts."""
+
+    def __init__(self, groups: Sequence[str], rows: Indices, quotas: Mapping[str, int], seed: int) -> None:
+        names = np.asarray(groups)[rows]
+        self._seed = seed
+        self._parts = [(rows[names == name], quotas.get(name, OTHER_QUOTA)) for name in sorted(set(names.tolist()))]
+
+    def __call__(self, epoch: int) -> Indices:
+        chosen = []
+        for number, (members, quota) in enumerate(self._parts):
+            # One order for as many epochs as the group lasts, then another.
+            quota = min(quota, len(members))
+            rounds = len(members) // quota
+            order = np.random.default_rng((self._seed, number, epoch // rounds)).permutation(members)
+            chosen.append(order[(epoch % rounds) * quota : (epoch % rounds + 1) * quota])
+        return np.random.default_rng((self._seed, epoch)).permutation(np.concatenate(chosen))
