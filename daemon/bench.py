@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx
 import numpy as np
@@ -49,6 +49,7 @@ class Contestant:
     engine: str
     one_core: bool
     process: subprocess.Popen[str]
+    complaints: IO[str]
     hello: dict[str, Any] = field(default_factory=dict)
     rounds: list[float] = field(default_factory=list)
     rss_mb: float = 0.0
@@ -56,16 +57,21 @@ class Contestant:
     @classmethod
     def start(cls, engine: str, *, one_core: bool) -> Self:
         core = min(os.sched_getaffinity(0))
+        complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `stop`
         process = subprocess.Popen(  # noqa: S603 - our own worker
             [sys.executable, "-m", "weirlog.daemon.bench_worker", engine, "default"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=complaints,
             text=True,
             preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if one_core else None,  # noqa: PLW1509 - one thread here
         )
-        contestant = cls(engine, one_core, process)
-        contestant.hello = contestant._read()
+        contestant = cls(engine, one_core, process, complaints)
+        try:
+            contestant.hello = contestant._read()
+        except StopError:
+            contestant.stop()
+            raise
         return contestant
 
     def run(self, seconds: float) -> None:
@@ -78,10 +84,16 @@ class Contestant:
 
     def stop(self) -> None:
         self.process.communicate()
+        self.complaints.close()
 
     def _read(self) -> dict[str, Any]:
         assert self.process.stdout is not None
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:
+            self.complaints.seek(0)
+            reason = self.complaints.read().strip().rpartition("\n")[2]
+            raise StopError(f"engine {self.engine} ended early: {reason}")
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
 
