@@ -33,7 +33,7 @@ from weirlog.models.pool import HOSTS, LONGEST, OTHER_QUOTA, QUOTAS, Draw, Pool,
 from weirlog.models.presets import PRESETS
 from weirlog.models.request import JSON
 from weirlog.models.tokenizer import Tokenizer
-from weirlog.models.training import file_digest, kind_indices, threshold_at, verdict_metrics, versions
+from weirlog.models.training import file_digest, kind_indices, threshold_at, versions
 
 TRAINING_SEED: Final = 20_261
 HELD_OUT_SEED: Final = 70_003
@@ -160,7 +160,7 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str) -> Artifa
         if name in {"plain", HOSTS}
     )
     metrics: dict[str, JSON] = {
-        name: verdict_metrics(scores, truth, threshold) for name, (scores, truth) in held.items()
+        name: evaluate(scores, truth, threshold).to_json() for name, (scores, truth) in held.items()
     }
     return Artifact(
         name="default",

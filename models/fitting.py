@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 
 from weirlog.models.engines import FloatArray, IntArray
+from weirlog.models.evaluation import log_loss
 from weirlog.models.examples import UNKNOWN_KIND, Examples, Indices, batches
 from weirlog.models.keras_network import build, import_keras, load_weights, weights_of
 from weirlog.models.network import Network
@@ -168,7 +169,7 @@ def fit(
         outcome = Epoch(
             number + 1,
             total / max(done, 1),
-            cross_entropy(scores, truth),
+            log_loss(scores, truth > 0) or 0.0,
             float(np.mean((scores >= 0.5) == (truth > 0))),
             time.perf_counter() - started,
         )
@@ -247,9 +248,3 @@ class _Boards:
         scalars = [self._summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
         self._writer.add_summary(self._summary(value=scalars), outcome.number)
         self._writer.flush()
-
-
-def cross_entropy(scores: FloatArray, labels: IntArray) -> float:
-    """Return the mean binary cross-entropy in nats, scores kept 1e-7 away from 0 and 1 as Keras does."""
-    clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
-    return float(-np.mean(np.where(labels > 0, np.log(clipped), np.log1p(-clipped))))

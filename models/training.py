@@ -13,8 +13,9 @@ from weirlog.models.artifact import Artifact
 from weirlog.models.dataset import Row
 from weirlog.models.engines import FloatArray, IntArray
 from weirlog.models.errors import DatasetError
+from weirlog.models.evaluation import evaluate, threshold_for_fp_rate
 from weirlog.models.examples import UNKNOWN_KIND, Indices, examples
-from weirlog.models.fitting import Epoch, Progress, Settings, SplitBy, cross_entropy, fit
+from weirlog.models.fitting import Epoch, Progress, Settings, SplitBy, fit
 from weirlog.models.keras_network import import_keras
 from weirlog.models.presets import Preset
 from weirlog.models.request import JSON
@@ -33,7 +34,6 @@ __all__ = [
     "split_rows",
     "threshold_at",
     "train",
-    "verdict_metrics",
     "versions",
 ]
 
@@ -148,7 +148,7 @@ def train(
         weights=fitted.weights,
         kinds=kinds,
         metrics={
-            "test": verdict_metrics(scores, truth, threshold),
+            "test": evaluate(scores, truth, threshold).to_json(),
             "validation_loss": min(epoch.validation_loss for epoch in fitted.history),
         },
         training={
@@ -215,27 +215,17 @@ def kind_indices(kinds: Iterable[str | None], names: Sequence[str]) -> list[int]
 
 
 def threshold_at(benign: FloatArray, false_alert_rate: float) -> float:
-    """Return the lowest threshold, to five digits and at least 0.5, at which at most this share of `benign` alerts.
+    """Return the lowest threshold, from 0.5 to 0.99999, at which at most this share of `benign` alerts.
 
-    With n rows a rate below 1/n asks that none of them alerts, and says no more than about 1/n.
+    With n rows a rate below 1/n asks that none of them alerts, and says no more than about 1/n. Where even the highest
+    threshold alerts more often, it is the highest.
     """
-    ordered = np.sort(benign.astype(np.float64))[::-1]
-    allowed = int(len(ordered) * false_alert_rate)
-    highest = float(ordered[allowed]) if allowed < len(ordered) else 0.0
-    return min(max(0.5, float(np.floor(highest * 1e5 + 0.1) + 1) / 1e5), 0.99999)
-
-
-def verdict_metrics(scores: FloatArray, labels: IntArray, threshold: float) -> dict[str, JSON]:
-    """Return loss, accuracy at 0.5, and how many of each class alert at the threshold."""
-    alert, attack = scores >= threshold, labels > 0
-    return {
-        "loss": round(cross_entropy(scores, labels), 6),
-        "accuracy": round(float(np.mean((scores >= 0.5) == attack)), 6),
-        "attacks": int(attack.sum()),
-        "attacks_alerted": int((alert & attack).sum()),
-        "benign": int((~attack).sum()),
-        "benign_alerted": int((alert & ~attack).sum()),
-    }
+    try:
+        lowest = threshold_for_fp_rate(benign, false_alert_rate)
+    except ValueError:
+        lowest = 1.0
+    # Five digits, upwards and past what float32 rounds together: a threshold is for people to read, too.
+    return min(max(0.5, float(np.floor(lowest * 1e5) + 1) / 1e5), 0.99999)
 
 
 def versions() -> dict[str, JSON]:
