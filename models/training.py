@@ -225,7 +225,7 @@ def threshold_at(benign: FloatArray, false_alert_rate: float) -> float:
     except ValueError:
         lowest = 1.0
     # Five digits, upwards and past what float32 rounds together: a threshold is for people to read, too.
-    return min(max(0.5, float(np.floor(lowest * 1e5) + 1) / 1e5), 0.99999)
+    return min(max(0.5, float(np.floor(lowest * 1e5 + 0.1) + 1) / 1e5), 0.99999)
 
 
 def versions() -> dict[str, JSON]:
