@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -65,6 +66,65 @@ def verify(ref: RefArgument) -> None:
     from weirlog.models import artifact
 
     typer.echo(f"{printable(ref)}: intact, digest {artifact.verify(ref)}")
+
+
+@app.command("import")
+def import_model(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the artifact goes.")],
+    keras_js: Annotated[
+        Path | None, typer.Option("--keras-js", metavar="DIR", help="A keras-js folder with its word dictionary.")
+    ] = None,
+    keras: Annotated[Path | None, typer.Option("--keras", metavar="FILE", help="A .keras or .h5 file.")] = None,
+    vocabulary: Annotated[
+        Path | None,
+        typer.Option("--vocabulary", metavar="FILE", help="Of --keras: token → index, JSON, or our own tokenizer."),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Of the artifact; the directory's by default.")] = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0.0, max=1.0, help="The score from which a request is an attack.")
+    ] = 0.5,
+    text: Annotated[
+        str, typer.Option("--text", help="Of --keras: how requests become texts: reference-1, reference-js-1, …")
+    ] = "reference-1",
+    length: Annotated[
+        int | None, typer.Option("--length", min=1, help="Of --keras: ids read at once, where the file does not say.")
+    ] = None,
+    padding: Annotated[str, typer.Option("--padding", help="Of --keras: the side padded in training.")] = "pre",
+) -> None:
+    """Make an artifact of a model trained elsewhere; what cannot be served exactly is refused by name."""
+    from datetime import UTC, datetime
+
+    from weirlog.models.errors import ArtifactError
+
+    if (keras_js is None) == (keras is None):
+        raise typer.BadParameter("name one model, with --keras-js DIR or with --keras FILE --vocabulary FILE")
+    if (keras is None) != (vocabulary is None):
+        raise typer.BadParameter("--vocabulary goes with --keras, and --keras with it")
+    if padding not in {"pre", "post"}:
+        raise typer.BadParameter(f"--padding is pre or post, not {printable(padding, 40)}")
+    if out.exists():
+        raise ArtifactError(f"{out} exists already: choose another directory, or remove it first")
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    name = name or out.absolute().name
+    if keras is not None and vocabulary is not None:
+        from weirlog.models.importers.keras_file import import_keras_file
+
+        model = import_keras_file(
+            keras,
+            vocabulary,
+            name=name,
+            created=created,
+            threshold=threshold,
+            text=text,
+            length=length,
+            padding="post" if padding == "post" else "pre",
+        )
+    elif keras_js is not None:
+        from weirlog.models.importers.keras_js import import_keras_js
+
+        model = import_keras_js(keras_js, name=name, created=created, threshold=threshold)
+    model.save(out)
+    typer.echo(f"{printable(str(out))}: {', '.join(model.network.layers())}, digest {model.digest}")
 
 
 @app.command()
