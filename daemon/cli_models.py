@@ -127,6 +127,32 @@ def import_model(
     typer.echo(f"{printable(str(out))}: {', '.join(model.network.layers())}, digest {model.digest}")
 
 
+@app.command("export")
+def export_model(
+    ref: RefArgument,
+    onnx: Annotated[Path | None, typer.Option("--onnx", metavar="FILE", help="Write an ONNX file.")] = None,
+    saved_model: Annotated[
+        Path | None, typer.Option("--saved-model", metavar="DIR", help="Write a TensorFlow SavedModel.")
+    ] = None,
+) -> None:
+    """Write a model for other runtimes; tokenizer, text preparation and threshold go with it as metadata."""
+    from weirlog.models import artifact
+
+    if onnx is None and saved_model is None:
+        raise typer.BadParameter("say what to write, with --onnx FILE or --saved-model DIR")
+    model = artifact.load(ref)
+    if onnx is not None:
+        from weirlog.models.exporters.onnx import export_onnx
+
+        export_onnx(model, onnx)
+        typer.echo(f"{printable(str(onnx))}: ONNX of {model.name}, digest {model.digest}")
+    if saved_model is not None:
+        from weirlog.models.exporters.saved_model import export_saved_model
+
+        export_saved_model(model, saved_model)
+        typer.echo(f"{printable(str(saved_model))}: SavedModel of {model.name}, digest {model.digest}")
+
+
 @app.command()
 def presets(as_json: JsonOption = False) -> None:
     """List the networks that `weirlog train --preset` knows."""
