@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from weirlog.daemon import exit_status
 from weirlog.daemon.printable import printable
 
 if TYPE_CHECKING:
@@ -59,6 +61,10 @@ def train(
     patience: Annotated[
         int | None, typer.Option("--patience", min=1, help="Epochs without gain until it ends.")
     ] = None,
+    class_weights: Annotated[
+        bool, typer.Option("--class-weights", help="Let both classes weigh the same, however many rows they have.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training stopped.")] = False,
     tensorboard: Annotated[Path | None, typer.Option("--tensorboard", metavar="DIR")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the network and its parameter count.")] = False,
 ) -> None:
@@ -94,21 +100,32 @@ def train(
         test_size=test_size,
         split_by=split_by,  # type: ignore[arg-type]  # checked above
         patience=patience,
+        class_weights=class_weights,
         tensorboard=tensorboard,
     )
     console = Console(stderr=True, highlight=False, markup=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
+    partial = out.with_name(f"{out.name}.partial")
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
-        trained = fit(
-            read_rows(data),
-            chosen,
-            name=name or out.name,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            settings=settings,
-            progress=_Bar(progress),
-            provenance={"data": {path.name: file_digest(path) for path in data}},
-        )
+        try:
+            trained = fit(
+                read_rows(data),
+                chosen,
+                name=name or out.name,
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                settings=settings,
+                progress=_Bar(progress),
+                provenance={"data": {path.name: file_digest(path) for path in data}},
+                partial=partial,
+                resume=resume,
+            )
+        except KeyboardInterrupt:
+            progress.stop()
+            kept = "give the same command with --resume to go on" if partial.is_dir() else "no epoch was done"
+            typer.echo(f"interrupted: {kept}", err=True)
+            raise typer.Exit(exit_status.FAILED) from None
     trained.artifact.save(out)
+    shutil.rmtree(partial, ignore_errors=True)
     typer.echo(f"{out}: {trained.artifact.digest}")
     typer.echo(json.dumps(dict(trained.artifact.metrics), indent=2))
 

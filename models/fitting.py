@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from weirlog.models.engines import FloatArray, IntArray
 from weirlog.models.evaluation import log_loss
@@ -42,6 +43,35 @@ class Epoch:
     validation_loss: float
     validation_accuracy: float
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where training stands between two epochs: all that it takes to go on as if it had never stopped.
+
+    Attributes:
+        history: an entry for each epoch that is done.
+        best: the weights of the best of them, by our names.
+        variables: the Keras model's variables in its order, those of its random number generators included.
+        optimizer: the optimiser's variables in its order, its step counter included.
+    """
+
+    history: tuple[Epoch, ...]
+    best: Mapping[str, FloatArray]
+    variables: tuple[npt.NDArray[Any], ...]
+    optimizer: tuple[npt.NDArray[Any], ...]
+
+
+class Keeper(Protocol):
+    """Keeps the state of a training through an interruption of it."""
+
+    def load(self) -> State | None:
+        """Return the state to go on from, or None to begin with the first epoch."""
+        ...
+
+    def save(self, state: State) -> None:
+        """Keep `state` in place of the last one; blocks until it is durable."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +145,7 @@ def fit(
     settings: Settings,
     progress: Progress | None = None,
     start: Mapping[str, FloatArray] | None = None,
+    keeper: Keeper | None = None,
 ) -> Fitted:
     """Train a network on `data` and keep its best epoch.
 
@@ -131,6 +162,7 @@ def fit(
         settings: seed, schedule, patience, weights of classes and heads.
         progress: told of steps and epochs.
         start: weights to start from, random when None.
+        keeper: asked for a state to go on from, and handed one after every epoch.
     """
     keras = import_keras()
     keras.utils.set_random_seed(settings.seed)
@@ -142,8 +174,13 @@ def fit(
     _compile(keras, model, network, optimizer, learning_rate, clip_norm, settings, epochs * steps)
     boards = _Boards(settings.tensorboard)
     history: list[Epoch] = []
-    best, best_weights = float("inf"), weights_of(model)
-    for number in range(epochs):
+    best_weights: Mapping[str, FloatArray] = weights_of(model)
+    state = None if keeper is None else keeper.load()
+    if state is not None:
+        history, best_weights = list(state.history), state.best
+        _restore(model, state)
+    while len(history) < epochs and not _is_over(history, settings.patience):
+        number = len(history)
         started = time.perf_counter()
         rows = epoch_rows(number)
         weights = _class_weights(data.labels[rows]) if settings.class_weights else (1.0, 1.0)
@@ -174,19 +211,37 @@ def fit(
             time.perf_counter() - started,
         )
         history.append(outcome)
+        if _best_epoch(history) == number:
+            best_weights = weights_of(model)
+        if keeper is not None:
+            keeper.save(
+                State(tuple(history), best_weights, _values(model.variables), _values(model.optimizer.variables))
+            )
         boards.write(outcome)
         if progress is not None:
             progress.epoch(outcome)
-        if outcome.validation_loss < best:
-            best, best_weights = outcome.validation_loss, weights_of(model)
-        elif settings.patience is not None and number - _best_epoch(history) >= settings.patience:
-            break
     load_weights(model, best_weights)
     return Fitted(network, data, best_weights, tuple(history), model)
 
 
 def _best_epoch(history: Sequence[Epoch]) -> int:
-    return min(range(len(history)), key=lambda place: history[place].validation_loss)
+    # A loss that is no number is the worst: an epoch that overflowed is never the best unless all did.
+    return min(range(len(history)), key=lambda place: float(np.nan_to_num(history[place].validation_loss, nan=np.inf)))
+
+
+def _is_over(history: Sequence[Epoch], patience: int | None) -> bool:
+    return patience is not None and len(history) > 0 and len(history) - 1 - _best_epoch(history) >= patience
+
+
+def _values(variables: Sequence[Any]) -> tuple[npt.NDArray[Any], ...]:
+    return tuple(np.asarray(variable) for variable in variables)
+
+
+def _restore(model: Any, state: State) -> None:
+    model.optimizer.build(model.trainable_variables)
+    for variables, values in ((model.variables, state.variables), (model.optimizer.variables, state.optimizer)):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
 
 def _compile(

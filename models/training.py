@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from weirlog.models.artifact import Artifact
@@ -19,6 +21,7 @@ from weirlog.models.fitting import Epoch, Progress, Settings, SplitBy, fit
 from weirlog.models.keras_network import import_keras
 from weirlog.models.presets import Preset
 from weirlog.models.request import JSON
+from weirlog.models.resuming import Checkpoint
 from weirlog.models.text import text_preparation
 from weirlog.models.tokenizer import Tokenizer
 
@@ -57,6 +60,7 @@ class TrainedModel:
         split: which rows were which, by their order in the data.
         scores: (n,) of the test rows, in the order of `split.test`.
         labels: (n,) of the same.
+        texts: of the same, as the model read them.
     """
 
     artifact: Artifact
@@ -64,6 +68,7 @@ class TrainedModel:
     split: Split
     scores: FloatArray
     labels: IntArray
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -83,6 +88,8 @@ def train(
     settings: Settings | None = None,
     progress: Progress | None = None,
     provenance: Mapping[str, JSON] | None = None,
+    partial: Path | None = None,
+    resume: bool = False,
 ) -> TrainedModel:
     """Train a preset's network on `rows` and return it with the scores of its test rows.
 
@@ -97,8 +104,13 @@ def train(
         settings: where to differ from the preset.
         progress: told of steps and epochs.
         provenance: added to the artifact's account of its training: input files and digests, say.
+        partial: folder for the state after every epoch, so that an interrupted training can be resumed; removing it
+            once the artifact is saved is the caller's.
+        resume: go on from the state in `partial`, if there is one, to the weights that training would have had without
+            the interruption.
 
     Raises:
+        ArtifactError: what lies in `partial` is of a training with other data or settings, or `resume` is not set.
         DatasetError: there are too few rows, or one class only.
         MissingExtraError: TensorFlow is not installed.
 
@@ -133,6 +145,7 @@ def train(
         clip_norm=preset.clip_norm,
         settings=settings,
         progress=progress,
+        keeper=None if partial is None else Checkpoint(partial, _fingerprint(texts, preset, settings), resume=resume),
     )
     validation = fitted.score(split.validation)
     threshold = threshold_at(validation[labels[split.validation] == 0], settings.false_alert_rate)
@@ -161,7 +174,20 @@ def train(
             **(provenance or {}),
         },
     )
-    return TrainedModel(artifact, fitted.history, split, scores, truth)
+    return TrainedModel(artifact, fitted.history, split, scores, truth, tuple(texts.texts[row] for row in split.test))
+
+
+def _fingerprint(texts: _Texts, preset: Preset, settings: Settings) -> dict[str, JSON]:
+    """Return all that decides what a training gives, small enough to be compared and told."""
+    rows = hashlib.sha256()
+    for row in zip(texts.texts, texts.labels, texts.kinds, texts.groups, strict=True):
+        rows.update(json.dumps(row).encode())
+    return {
+        "data": {"rows": len(texts.texts), "sha256": rows.hexdigest()},
+        "preset": msgspec.to_builtins(preset),
+        "settings": {key: value for key, value in asdict(settings).items() if key != "tensorboard"},
+        "versions": versions(),
+    }
 
 
 def _prepared(rows: Iterable[Row], preset: Preset, split_by: SplitBy) -> _Texts:
