@@ -29,7 +29,18 @@ from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.evaluation import evaluate
 from weirlog.models.examples import Indices, examples
 from weirlog.models.fitting import Epoch, Settings, fit
-from weirlog.models.pool import HOSTS, LONGEST, OTHER_QUOTA, QUOTAS, Draw, Pool, add_generated, add_rows, add_spliced
+from weirlog.models.pool import (
+    HOSTS,
+    LONGEST,
+    OTHER_QUOTA,
+    QUOTAS,
+    Draw,
+    Pool,
+    add_generated,
+    add_long,
+    add_rows,
+    add_spliced,
+)
 from weirlog.models.presets import PRESETS
 from weirlog.models.request import JSON
 from weirlog.models.tokenizer import Tokenizer
@@ -50,6 +61,9 @@ VALIDATION_ROWS: Final = 12_000
 HELD_OUT_PLAIN: Final = 40_000
 HELD_OUT_HARD: Final = 10_000
 GENERATED: Final = "generated"
+LONG: Final = "long"
+LONG_QUOTA: Final = 8_000
+"""Windows of long bodies an epoch while refining."""
 GENERATED_ALONE: Final = 50_000
 """Generated rows an epoch where there is no labelled file."""
 FALSE_ALERT_RATE: Final = 1e-4
@@ -85,6 +99,8 @@ class Recipe:
         rate: the highest learning rate.
         batch: rows a step.
         share: of generated rows in an epoch.
+        refining_epochs: how often, after that, half as many rows are drawn, windows of long bodies among them.
+        refining_rate: the highest learning rate of those.
     """
 
     epochs: int = 24
@@ -92,6 +108,8 @@ class Recipe:
     rate: float = 3e-3
     batch: int = 128
     share: float = GENERATED_SHARE
+    refining_epochs: int = 5
+    refining_rate: float = 6e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,46 +131,70 @@ def gather(files: Sequence[Path], recipe: Recipe) -> tuple[Pool, dict[str, int]]
     generated = round(sum(quotas.values()) * recipe.share / (1 - recipe.share)) if names else GENERATED_ALONE
     quotas[GENERATED] = generated
     add_generated(pool, traffic(TRAINING_SEED + recipe.seed), generated * POOL_FACTOR, GENERATED)
+    add_long(pool, TRAINING_SEED + recipe.seed, LONG_QUOTA * max(1, recipe.refining_epochs), LONG)
     add_generated(pool, traffic(HELD_OUT_SEED, attack_share=0.0, hard_share=0.0), HELD_OUT_PLAIN, "plain")
     add_generated(pool, traffic(HELD_OUT_SEED + 1, attack_share=0.5, hard_share=1.0), HELD_OUT_HARD, "hard")
+    add_long(pool, HELD_OUT_SEED, HELD_OUT_HARD // 2, "long bodies")
     return pool, quotas
 
 
 def divide(pool: Pool, seed: int) -> Parts:
+    """Return what is trained on, and what is held out: a sample of everything, left-out hosts, fresh generated rows."""
     groups = np.asarray(pool.groups)
-    known = np.flatnonzero(~np.isin(groups, ("plain", "hard", HOSTS)))
-    order = np.random.default_rng(seed).permutation(known)
+    apart = ("plain", "hard", "long bodies", HOSTS)
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(~np.isin(groups, apart)))
     cut = round(len(order) * HELD_OUT_SHARE)
-    held = {name: np.flatnonzero(groups == name) for name in ("plain", "hard", HOSTS)}
+    held = {name: np.flatnonzero(groups == name) for name in apart}
     return Parts(order[cut:], order[:cut][:VALIDATION_ROWS], {"sample": order[:cut], **held})
 
 
-def train_default(files: Sequence[Path], recipe: Recipe, created: str) -> Artifact:
+def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Artifact | None = None) -> Artifact:
     """Train the shipped model on labelled files, which may be none, and on generated traffic.
 
-    The threshold is the lowest at which at most FALSE_ALERT_RATE of the held-out plain requests alert, and of the
-    requests of real hosts that were left out. Blocks for half an hour on two cores.
+    First on texts that are mostly short, for those teach the most in an hour; then, at a lower rate, with windows of
+    long bodies among them. The threshold is the lowest at which at most FALSE_ALERT_RATE of the held-out plain requests
+    alert, and of the requests of real hosts that were left out. Blocks for half an hour on two cores.
+
+    Args:
+        files: labelled data.
+        recipe: what can be varied.
+        created: when, ISO 8601.
+        start: a model to refine; the first part is then left out.
     """
     preset = PRESETS["detector"]
     pool, quotas = gather(files, recipe)
     parts = divide(pool, recipe.seed)
-    tokenizer = Tokenizer.fit((pool.texts[row] for row in parts.training), level="character")
-    network = preset.sized(tokenizer.size, len(KINDS))
-    data = examples(pool.texts, pool.labels, kind_indices(pool.kinds, KINDS), tokenizer, limit=LONGEST)
-    say(f"{len(pool.texts)} rows, {sum(quotas.values())} an epoch, {tokenizer.size} characters")
-    fitted = fit(
-        network,
-        data,
-        parts.validation,
-        epoch_rows=Draw(pool.groups, parts.training, quotas, recipe.seed),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch,
-        optimizer=preset.optimizer,
-        learning_rate=recipe.rate,
-        clip_norm=preset.clip_norm,
-        settings=Settings(seed=recipe.seed, warm_up=0.03, decay=True),
-        progress=_Log(),
+    kinds = KINDS if start is None else start.kinds
+    tokenizer = (
+        start.tokenizer
+        if start is not None
+        else Tokenizer.fit((pool.texts[row] for row in parts.training), level="character")
     )
+    network = preset.sized(tokenizer.size, len(kinds))
+    data = examples(pool.texts, pool.labels, kind_indices(pool.kinds, kinds), tokenizer, limit=LONGEST)
+    say(f"{len(pool.texts)} rows, {sum(quotas.values())} an epoch, {tokenizer.size} characters")
+    refining = {name: quota // 2 for name, quota in quotas.items()}
+    history: list[Epoch] = []
+    weights = None if start is None else start.weights
+    stages = [] if start is not None else [({**quotas, LONG: 0}, recipe.epochs, recipe.rate)]
+    stages.append(({**refining, LONG: LONG_QUOTA}, recipe.refining_epochs, recipe.refining_rate))
+    for stage, epochs, rate in stages:
+        fitted = fit(
+            network,
+            data,
+            parts.validation,
+            epoch_rows=Draw(pool.groups, parts.training, stage, recipe.seed + len(history)),
+            epochs=epochs,
+            batch_size=recipe.batch,
+            optimizer=preset.optimizer,
+            learning_rate=rate,
+            clip_norm=preset.clip_norm,
+            settings=Settings(seed=recipe.seed, warm_up=0.03, decay=True),
+            progress=_Log(),
+            start=weights,
+        )
+        weights = fitted.weights
+        history += fitted.history
     held = {name: (fitted.score(rows), data.labels[rows]) for name, rows in parts.held_out.items() if len(rows)}
     threshold = max(
         threshold_at(scores[truth == 0], FALSE_ALERT_RATE)
@@ -170,16 +212,17 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str) -> Artifa
         text=preset.text,
         threshold=threshold,
         weights=fitted.weights,
-        kinds=KINDS,
+        kinds=kinds,
         metrics={"held_out": metrics},
         training={
             "preset": preset.name,
             "recipe": asdict(recipe),
+            "refines": None if start is None else start.digest,
             "files": {path.name: file_digest(path) for path in files},
             "rows_an_epoch": dict(quotas),
             "generated_rows": quotas[GENERATED] * POOL_FACTOR,
             "generator_seeds": {"training": TRAINING_SEED + recipe.seed, "held_out": HELD_OUT_SEED},
-            "validation_loss": [round(epoch.validation_loss, 5) for epoch in fitted.history],
+            "validation_loss": [round(epoch.validation_loss, 5) for epoch in history],
             "versions": versions(),
         },
     )
@@ -230,6 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     trainer.add_argument("--out", type=Path, required=True, help="folder of the artifact; its model card is kept")
     trainer.add_argument("--epochs", type=int, default=usual.epochs)
     trainer.add_argument("--seed", type=int, default=usual.seed)
+    trainer.add_argument("--refine", default=None, metavar="MODEL", help="start from this model, and refine it only")
     trainer.add_argument("--without", nargs="*", default=[], help="files to leave out, without their endings")
     measurer = commands.add_parser("evaluate", help="measure a model on every labelled file")
     measurer.add_argument("--data", type=Path, required=True, help="folder of labelled files")
@@ -240,8 +284,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(json.dumps(evaluate_default(load(options.model), files), indent=1))
         return 0
     kept = [path for path in files if path.name.partition(".")[0] not in options.without]
+    start = None if options.refine is None else load(options.refine)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    artifact = train_default(kept, Recipe(epochs=options.epochs, seed=options.seed), created)
+    artifact = train_default(kept, Recipe(epochs=options.epochs, seed=options.seed), created, start)
     replace(options.out, artifact)
     say(json.dumps({"threshold": artifact.threshold, **artifact.metrics}, indent=1))
     return 0

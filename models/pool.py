@@ -11,8 +11,12 @@ from typing import Final
 
 import numpy as np
 
+from weirlog.models.canonical import Canonicaliser
 from weirlog.models.corpus import Labelled
+from weirlog.models.corpus.attacks import attack_kind, attack_value
 from weirlog.models.corpus.grammar import Chance
+from weirlog.models.corpus.harmless import harmless
+from weirlog.models.corpus.values import paragraph, sentence
 from weirlog.models.dataset import Row
 from weirlog.models.examples import Indices
 from weirlog.models.text import text_preparation
@@ -77,6 +81,25 @@ def add_generated(pool: Pool, source: Iterator[Labelled], count: int, group: str
             pool.add(text, labelled.label, labelled.kind, group)
 
 
+def add_long(pool: Pool, seed: int, count: int, group: str, *, attack_share: float = 0.4) -> None:
+    """Add windows of long bodies, cut anywhere as serving cuts them; into a share of them an attack is put, whole."""
+    chance = Chance(seed)
+    canonical = Canonicaliser().canonical
+    while count > 0:
+        parts = chance.number(2, 40)
+        body = canonical("\n\n".join(chance.pick((paragraph, sentence, harmless))(chance) for _ in range(parts)))
+        for _ in range(1 + len(body) // LONGEST):
+            start = chance.number(0, max(0, len(body) - LONGEST))
+            window = body[start : start + chance.number(min(400, LONGEST), LONGEST)]
+            kind = attack_kind(chance)
+            attack = canonical(attack_value(chance, kind)) if chance.maybe(attack_share) else ""
+            place = chance.number(0, len(window))
+            text = f"{window[:place]} {attack} {window[place:]}" if attack else window
+            if len(text) <= LONGEST and len(attack) < LONGEST // 4:
+                pool.add(text, int(bool(attack)), kind, group)
+                count -= 1
+
+
 def add_spliced(pool: Pool, seed: int, share: float) -> None:
     """Add for a share of the labelled rows a copy whose parameters stand among those of a harmless request.
 
@@ -109,6 +132,8 @@ class Draw:
         for number, (members, quota) in enumerate(self._parts):
             # One order for as many epochs as the group lasts, then another.
             quota = min(quota, len(members))
+            if not quota:
+                continue
             rounds = len(members) // quota
             order = np.random.default_rng((self._seed, number, epoch // rounds)).permutation(members)
             chosen.append(order[(epoch % rounds) * quota : (epoch % rounds + 1) * quota])

@@ -77,9 +77,9 @@ _PROSE_ON_CODE: Final[Rules] = {
         "<?php echo $«noun»; ?> prints nothing, why?", "#include <stdio.h>\nint main() { printf(\"%d\\n\", «n»); }",
         "XSS means that somebody runs javascript in your page; escape < and > and quotes.", "font-size: 1«d»px; color: #«hex»;",
         "template: Hello {{ user.name }}, your order {{order_id}} is ready", "Dear {{first_name}}, {% if «noun» %}«sentence»{% endif %}",
-        "`${«noun»}/«noun»s/${id}` is a template string", "Hi ${name}, thanks for «noun» #${order}", "Hi #{«noun»}, see <%= link %>",
+        "`${«noun»}/«noun»s/${id}` is a template string", "Good morning ${«noun»}!", "Hi ${name}, thanks for «noun» #${order}", "Hi #{«noun»}, see <%= link %>",
         "<strong>«word»</strong> <em>«word»</em><br/>«sentence»", "<!-- wp:paragraph -->\n<p>«sentence»</p>\n<!-- /wp:paragraph -->",
-        "<svg width=\"24\" height=\"24\"><path d=\"M12 2L2 7l10 5 10-5-10-5z\"/></svg>", "<iframe src=\"https://www.youtube.com/embed/«rnd»\"></iframe>",
+        "<svg width=\"24\" height=\"24\"><path d=\"M12 2L2 7l10 5 10-5-10-5z\"/></svg>", "<img src=\"/«noun»/«slug».jpg\" alt=\"«word» «word»\" loading=\"lazy\">", "<svg viewBox=\"0 0 «small» «small»\"><circle cx=\"«d»\" cy=\"«d»\" r=\"«d»\"/></svg>", "<iframe src=\"https://www.youtube.com/embed/«rnd»\"></iframe>",
         "<span style=\"color:red\">«word»</span> &nbsp; &copy; «n» &mdash; «name»", "List<String> «noun» = new ArrayList<>();",
         "SELECT the <option value=\"«n»\">«word»</option> and press <kbd>Ctrl</kbd>+<kbd>C</kbd>",
         "const {a, b} = props; return <Button onClick={() => save(a)}>«word»</Button>;", "a[href^='http'] > span::before { content: '»'; }",
@@ -88,7 +88,7 @@ _PROSE_ON_CODE: Final[Rules] = {
     ],
     "about_shell": [
         "Run `npm install && npm run build` and then `ls -la`", "$ git commit -m '«sentence»' && git push", "sudo apt-get install «word»",
-        "Edit /etc/nginx/nginx.conf and restart; the log is in /var/log/nginx/error.log", "cat «file» | grep «word» | wc -l",
+        "Its settings are in /etc/«word»/«noun».conf, its log in /var/log/«word».log", "«sentence» see /etc/hosts and C:\\Windows\\«word» for «noun»s", "On Windows it is C:\\Windows\\System32\\«word».dll or %APPDATA%\\«word»", "put «ip» «host» into /etc/hosts and reboot", "«noun»s live in /usr/share/«word» or in ~/.«word»rc", "Edit /etc/nginx/nginx.conf and restart; the log is in /var/log/nginx/error.log", "cat «file» | grep «word» | wc -l",
         "Copy it to C:\\Program Files\\«word»\\ and run setup.exe", "the `id` column and the `name` field", "«word»; «word»; «word» | «word»",
         "docker run -p 8080:80 -v $(pwd):/app «word»:latest", "export PATH=$PATH:/usr/local/bin; echo $HOME", "see ../docs/README.md for more",
         "curl -X POST https://«host»/api -d '{\"a\":1}' gives a 404", "The file isn't in /home/«word»/«noun»; is it in ~/.config?",
@@ -100,7 +100,7 @@ _PROSE_ON_CODE: Final[Rules] = {
     "about_life": [
         "Rock 'n' roll & R&B -- the '«n»s were best", "It's the children's «noun»; that's what she said: \"don't\"", "«name» & «name»",
         "50% off!! <<< only today >>> use code «rnd»", "5' 11\" tall, 32\" inseam", "(a) «noun»; (b) «noun»; (c) both a and b", "1 + 1 = 2, isn't it?",
-        "I <3 «city»! «emoji»", "price < «n» && size > «n»", "Q: «sentence» A: «sentence»", "-- \n«name»\n«noun» manager, «brand»", "** «word» **",
+        "I <3 «city»! «emoji»", "«n» or «n» -- «sentence»", "«sentence» -- «n» or «n», «sentence»", "sleep(«d») «noun»s, then «verb» the «noun»", "`«noun»` is a «adjective» «noun» and `«word»` isn't", "Use `«word»`; never `«word»`", "«word» & «word» / «word» = «word»?", "price < «n» && size > «n»", "Q: «sentence» A: «sentence»", "-- \n«name»\n«noun» manager, «brand»", "** «word» **",
         "'Tis the season; 'twas the night before...", "He said, 'No.' I said, 'Yes' -- or was it 'maybe'?", "T-shirt (M/L); colour = red/blue",
         "AND/OR, and so on; either 'or' or 'and'", "C'est l'été ; l'eau n'est pas chaude", "100%; 1=1; 2=2 (obviously)", "# «word»\n\n* «word»\n* «word»\n",
         "[«word»](«url») and ![«word»](«url»)", "| «word» | «word» |\n|---|---|\n| «n» | «n» |", "> «sentence»\n\nI don't agree.", "~«word»~ _«word»_ `«word»`",
@@ -120,6 +120,7 @@ _STRUCTURED: Final[Rules] = {
         "subscription { «noun»Added(roomId: «n») { id text author { name } } }", "query IntrospectionLite { __typename }",
     ],
     "tracker": [
+        "«local»", "data:image/gif;base64,R0lGODlh«token»", "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQ«token»", "data:font/woff2;base64,d09GMgAB«token»",
         "«url»", "https://«host»/collect?v=1&tid=UA-«nn»-1&dl=https%3A%2F%2F«host»%2F«word»%3Fa%3D1%26b%3D2&dt=«word»",
         "//«host»/r?u=https%3A%2F%2F«host»%2F%3Fnext%3Dhttps%253A%252F%252F«host»", "https://«host»/login?next=/«word»/«n»&utm_source=«word»",
         "utm_source=«word»&utm_medium=cpc&utm_campaign=«slug»&gclid=«token»", "http://«host»:8080/«word»?redirect=http://localhost:3000/callback",

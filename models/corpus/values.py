@@ -189,9 +189,22 @@ def date(chance: Chance) -> str:
     )
 
 
+def _development_url(chance: Chance) -> str:
+    """Return an address as developers have them in redirects and referrers: this machine, the local network."""
+    machine = chance.pick(
+        ("localhost", "localhost", "127.0.0.1", f"192.168.{chance.number(0, 9)}.{chance.number(2, 250)}")
+    )
+    port = chance.pick((3000, 4200, 5000, 5173, 8000, 8002, 8080, 8081, 8086, 8888, 9000))
+    path = "/".join(chance.pick((word, invented, number))(chance) for _ in range(chance.number(0, 3)))
+    query = f"?{chance.pick(NOUNS)}={word(chance)}" if chance.maybe(0.4) else ""
+    return f"http://{machine}:{port}/{path}{query}"
+
+
 def url(chance: Chance) -> str:
     path = "/".join(slug(chance).replace(" ", "-") for _ in range(chance.number(0, 3)))
     ending = chance.pick(("", "", ".html", ".php", "/", ".aspx", ".jpg"))
+    if chance.maybe(0.04):
+        return _development_url(chance)
     address = f"{chance.pick(('https', 'https', 'https', 'http'))}://{host(chance)}/{path}{ending if path else ''}"
     if chance.maybe(0.4):
         pairs = [f"{chance.pick(NOUNS)}={plain_value(chance)}" for _ in range(chance.number(1, 4))]
@@ -340,6 +353,7 @@ TERMINALS: Final[Rules] = {
     "file": file_path,
     "date": date,
     "url": url,
+    "local": _development_url,
     "value": plain_value,
     "sentence": sentence,
     "paragraph": paragraph,
