@@ -66,6 +66,9 @@ def train(
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training stopped.")] = False,
     tensorboard: Annotated[Path | None, typer.Option("--tensorboard", metavar="DIR")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Write a page with plots and worst errors there.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the network and its parameter count.")] = False,
 ) -> None:
     """Train a preset with TensorFlow and write an artifact."""
@@ -87,11 +90,14 @@ def train(
         raise typer.BadParameter(f"--split-by is row, origin or file, not {printable(split_by, 40)}")
     from weirlog.models.dataset import read_rows
     from weirlog.models.errors import ArtifactError
+    from weirlog.models.report import require_plots, write_report
     from weirlog.models.training import Settings, file_digest
     from weirlog.models.training import train as fit
 
     if out.exists():
         raise ArtifactError(f"{out} exists already: choose another directory, or remove it first")
+    if report is not None:
+        require_plots()
     settings = Settings(
         epochs=epochs,
         batch_size=batch_size,
@@ -126,6 +132,8 @@ def train(
             raise typer.Exit(exit_status.FAILED) from None
     trained.artifact.save(out)
     shutil.rmtree(partial, ignore_errors=True)
+    if report is not None:
+        typer.echo(f"report: {write_report(report, trained, chosen, settings)}", err=True)
     typer.echo(f"{out}: {trained.artifact.digest}")
     typer.echo(json.dumps(dict(trained.artifact.metrics), indent=2))
 
