@@ -139,10 +139,13 @@ def score(
 
 @app.command()
 def explain(
-    line: Annotated[str, typer.Argument(help="One log line; - reads it from standard input.")],
+    line: Annotated[str | None, typer.Argument(help="One log line; - reads it from standard input.")] = None,
     format: FormatOption = "auto",  # noqa: A002 - the option's name
     model: ModelOption = "default",
     threshold: ThresholdOption = None,
+    text: Annotated[
+        str | None, typer.Option("--text", help="A text instead of a log line, for a model of texts.")
+    ] = None,
 ) -> None:
     """Follow one line from parse to verdict, with the part that drove the score marked."""
     from rich.console import Console
@@ -150,12 +153,19 @@ def explain(
     from weirlog.daemon.explain import explain as explain_line
     from weirlog.models.detector import load_detector
     from weirlog.models.formats import log_format
+    from weirlog.models.formats.plain import PlainFormat
 
-    payload = sys.stdin.buffer.readline() if line == "-" else line.encode("utf-8", "surrogateescape")
+    if (line is None) == (text is None):
+        raise typer.BadParameter("give one log line, or one text with --text")
+    detector = load_detector(model, threshold=threshold)
+    if text is not None and not detector.reads_plain_texts:
+        raise typer.BadParameter(f"model {detector.name} reads request logs, not texts: give it a log line")
+    given = text if line is None else line
+    payload = sys.stdin.buffer.readline() if given == "-" else str(given).encode("utf-8", "surrogateescape")
     explain_line(
         payload.rstrip(b"\r\n"),
-        log_format(format),
-        load_detector(model, threshold=threshold),
+        log_format(format) if text is None else PlainFormat(),
+        detector,
         Console(highlight=False, markup=False),
     )
 

@@ -13,6 +13,7 @@ from weirlog.models.detector import Detector
 from weirlog.models.errors import UnparsableError
 from weirlog.models.formats import FORMATS, LogFormat
 from weirlog.models.formats import log_format as make_format
+from weirlog.models.formats.plain import PlainFormat
 from weirlog.models.request import Request
 from weirlog.models.text import CanonicalText, TextField
 from weirlog.models.verdict import Explanation
@@ -35,8 +36,9 @@ def explain(line: bytes, log_format: LogFormat, detector: Detector, console: Con
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("format", found)
-    table.add_row("client", printable(request.client or "unknown"))
-    table.add_row("request", printable(_request_line(request), 200))
+    if found != PlainFormat.name:
+        table.add_row("client", printable(request.client or "unknown"))
+        table.add_row("request", printable(_request_line(request), 200))
     table.add_row("text", _marked(detector.text(request), explanation))
     if explanation is not None:
         table.add_row("evidence", _evidence(explanation))

@@ -12,6 +12,7 @@ from weirlog.models.detector import Detector
 from weirlog.models.errors import UnparsableError
 from weirlog.models.formats import LogFormat
 from weirlog.models.request import Request
+from weirlog.models.text import plain_text
 from weirlog.models.verdict import Explanation, Verdict
 from weirlog.pipeline.alerts import request_document
 from weirlog.pipeline.redaction import Redactor
@@ -99,7 +100,10 @@ class LineScorer:
             "error": None,
         }
         if self._full:
-            row["request"] = request_document(request, self._redactor)
+            text = plain_text(request)
+            row["request"] = (
+                request_document(request, self._redactor) if text is None else {"text": self._redactor.text(text)}
+            )
             row["explanation"] = explanation and self._redactor.explanation(explanation, request)
         return row
 

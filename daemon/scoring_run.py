@@ -18,6 +18,7 @@ from weirlog.daemon.printable import printable
 from weirlog.daemon.score import LineScorer, Tally
 from weirlog.models.detector import load_detector
 from weirlog.models.formats import log_format
+from weirlog.models.formats.plain import PlainFormat
 from weirlog.pipeline.redaction import Redactor
 
 
@@ -37,7 +38,9 @@ def score(
         ModelError: the model cannot be used.
     """
     detector = load_detector(model, engine=engine, threshold=threshold)
-    scorer = LineScorer(detector, log_format(format_name), Redactor(), full=full)
+    # A model of texts reads a text a line, unless it is told that these are logs.
+    lines_are = PlainFormat() if detector.reads_plain_texts and format_name == "auto" else log_format(format_name)
+    scorer = LineScorer(detector, lines_are, Redactor(), full=full)
     errors = Console(stderr=True, highlight=False, markup=False)
     failures: list[str] = []
     started = time.monotonic()

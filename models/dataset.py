@@ -1,4 +1,4 @@
-"""Labelled requests from disk: the reference CSV, or JSON lines."""
+"""Labelled requests from disk: the reference CSV, or JSON lines; and labelled texts, for models of words."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, repeat
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Final, TextIO
 
 from weirlog.models.errors import DatasetError, UnparsableError
 from weirlog.models.formats.hapi import HapiFormat
 from weirlog.models.request import JSON, Request
+from weirlog.models.text import plain_request
 
 ROW_LIMIT_CHARACTERS: Final = 64 << 20
 """A longer row is refused rather than held in memory."""
 CSV_SUFFIXES: Final = (".csv", ".csv.gz")
 JSON_LINES_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+_HEADER: Final = ("text", "label")
 _META_SUFFIXES: Final = (".meta.jsonl.gz", ".meta.jsonl")
 
 
@@ -49,6 +51,9 @@ def read_rows(paths: Iterable[Path]) -> Iterator[Row]:
     `NAME.csv` (`.gz` too) is the reference CSV: no header, two columns, quote character `|`: the request log as a JSON
     object, and the label. Beside it may stand `NAME.meta.jsonl` (`.gz` too): a line for each row, with `kind` and
     `origin`. `NAME.jsonl` holds objects with `request`, `label` and, if known, `kind` and `origin`.
+
+    A CSV that begins with neither `|` nor `{` holds texts instead of requests: two columns in ordinary quotes, the text
+    and the label, and perhaps a line `text,label` above them. JSON lines have `text` in place of `request`.
 
     Raises:
         DatasetError: a file or a row is not of its format; names the file, the row from 1 and what was expected.
@@ -80,28 +85,51 @@ def _text(path: Path) -> Iterator[TextIO]:
 
 
 def _read_csv(path: Path) -> Iterator[Row]:
-    meta = _meta_path(path)
     csv.field_size_limit(ROW_LIMIT_CHARACTERS)
+    with _text(path) as text:
+        first = text.readline(ROW_LIMIT_CHARACTERS).removeprefix("\ufeff")
+        lines = chain([first], text) if first else iter(())
+        yield from _requests(path, lines) if first.startswith(("|", "{")) else _texts(path, lines)
+
+
+def _texts(path: Path, lines: Iterator[str]) -> Iterator[Row]:
+    reader = csv.reader(lines, strict=True)
+    for number in count(1):
+        where = f"{path}, row {number}"
+        try:
+            columns = next(reader, None)
+        except csv.Error as error:
+            raise DatasetError(f"{where}: expected a text and a label ({error})") from error
+        if columns is None:
+            break
+        if len(columns) != 2:
+            raise DatasetError(f"{where}: expected 2 columns, a text and a label, found {len(columns)}")
+        content, label = columns
+        if number > 1 or (content.lower(), label.strip().lower()) != _HEADER:
+            yield Row(plain_request(content), _label(label.strip(), where), file=path.name)
+
+
+def _requests(path: Path, lines: Iterator[str]) -> Iterator[Row]:
+    meta = _meta_path(path)
     form = HapiFormat()
     descriptions = repeat((None, None)) if meta is None else _read_meta(meta)
-    with _text(path) as text:
-        reader = csv.reader(text, quotechar="|", strict=True)
-        for number in count(1):
-            where = f"{path}, row {number}"
-            try:
-                columns = next(reader, None)
-            except csv.Error as error:
-                raise DatasetError(f"{where}: expected `|{{json}}|,label` ({error})") from error
-            if columns is None:
-                break
-            if len(columns) != 2:
-                raise DatasetError(f"{where}: expected 2 columns, `|{{json}}|,label`, found {len(columns)}")
-            description = next(descriptions, None)
-            if description is None:
-                raise DatasetError(f"{meta}: ends before row {number} of {path.name}")
-            kind, origin = description
-            log = _json(columns[0], where, "a JSON object between `|` and `|`")
-            yield Row(_request(form, log, where), _label(columns[1].strip(), where), kind, origin, path.name)
+    reader = csv.reader(lines, quotechar="|", strict=True)
+    for number in count(1):
+        where = f"{path}, row {number}"
+        try:
+            columns = next(reader, None)
+        except csv.Error as error:
+            raise DatasetError(f"{where}: expected `|{{json}}|,label` ({error})") from error
+        if columns is None:
+            break
+        if len(columns) != 2:
+            raise DatasetError(f"{where}: expected 2 columns, `|{{json}}|,label`, found {len(columns)}")
+        description = next(descriptions, None)
+        if description is None:
+            raise DatasetError(f"{meta}: ends before row {number} of {path.name}")
+        kind, origin = description
+        log = _json(columns[0], where, "a JSON object between `|` and `|`")
+        yield Row(_request(form, log, where), _label(columns[1].strip(), where), kind, origin, path.name)
 
 
 def _read_json_lines(path: Path) -> Iterator[Row]:
@@ -115,9 +143,12 @@ def _read_json_lines(path: Path) -> Iterator[Row]:
             if not line.strip():
                 continue
             document = _json(line, where, "an object with `request` and `label`")
-            if not isinstance(document, dict) or not {"request", "label"} <= document.keys():
-                raise DatasetError(f"{where}: expected an object with `request` and `label`")
-            request = _request(form, document["request"], where)
+            if isinstance(document, dict) and {"text", "label"} <= document.keys() and "request" not in document:
+                request = _plain(document["text"], where)
+            elif isinstance(document, dict) and {"request", "label"} <= document.keys():
+                request = _request(form, document["request"], where)
+            else:
+                raise DatasetError(f"{where}: expected an object with `request` (or `text`) and `label`")
             kind, origin = _description(document, where)
             yield Row(request, _label(document["label"], where), kind, origin, path.name)
 
@@ -160,6 +191,12 @@ def _request(form: HapiFormat, log: JSON, where: str) -> Request:
         return form.read(log)
     except UnparsableError as error:
         raise DatasetError(f"{where}: {error}") from error
+
+
+def _plain(text: JSON, where: str) -> Request:
+    if not isinstance(text, str):
+        raise DatasetError(f"{where}: expected text for `text`, found {type(text).__name__}")
+    return plain_request(text)
 
 
 def _label(value: JSON, where: str) -> int:

@@ -16,7 +16,7 @@ from weirlog.models.errors import ArtifactError
 from weirlog.models.explanation import explain
 from weirlog.models.network import Sequence as Reading
 from weirlog.models.request import Request
-from weirlog.models.text import CanonicalText, text_preparation
+from weirlog.models.text import CanonicalText, PlainText, text_preparation
 from weirlog.models.verdict import Explanation, Verdict
 
 
@@ -61,6 +61,11 @@ class Detector:
         self._tokenizer = artifact.tokenizer
         self._preparation = text_preparation(artifact.text)
         self._reading = artifact.network.sequence
+
+    @property
+    def reads_plain_texts(self) -> bool:
+        """Whether the model was made for texts rather than for requests."""
+        return self._preparation.version == PlainText.version
 
     @property
     def engine(self) -> str:

@@ -62,6 +62,21 @@ _TELLING_PARTS = ("../", "&", "select", "union", "sleep", "benchmark", "waitfor"
 _TELLING = re.compile(r"\.\./|&#?\w{2,8};|(?<![a-z])(?:select|union|sleep|benchmark|waitfor|passwd)(?![a-z])")
 
 
+_PLAIN: Final = "text"
+"""The only key of what is no request but a text."""
+
+
+def plain_request(text: str) -> Request:
+    """Return a text, which is no request, as one that holds nothing else: all of the house passes requests about."""
+    return Request({_PLAIN: text})
+
+
+def plain_text(request: Request) -> str | None:
+    """Return the text that `plain_request` made a request of, None for any other request."""
+    text = request.visible.get(_PLAIN)
+    return text if isinstance(text, str) and len(request.visible) == 1 else None
+
+
 @dataclass(frozen=True, slots=True)
 class TextField:
     """Where one field of the request stands in the text: characters `start` to `end`, exclusive.
@@ -114,6 +129,16 @@ class ReferenceText:
     def prepare(self, request: Request) -> CanonicalText:
         visible = {key: value for key, value in request.visible.items() if key not in DESCRIPTIVE_FIELDS}
         return CanonicalText(self._encode(visible))
+
+
+class PlainText(ReferenceText):
+    """A text as people wrote it, for models of words; of a request, its text in the reference system."""
+
+    version = "plain-1"
+
+    def prepare(self, request: Request) -> CanonicalText:
+        text = plain_text(request)
+        return super().prepare(request) if text is None else CanonicalText(text)
 
 
 class ReferenceScriptText:
@@ -268,7 +293,7 @@ def text_preparation(version: str) -> TextPreparation:
     Raises:
         UnsupportedError: this release does not know it.
     """
-    known: tuple[type[TextPreparation], ...] = (DetectionText, ReferenceText, ReferenceScriptText)
+    known: tuple[type[TextPreparation], ...] = (DetectionText, PlainText, ReferenceText, ReferenceScriptText)
     for preparation in known:
         if preparation.version == version:
             return preparation()
