@@ -10,8 +10,6 @@ from weirlog.models.errors import ArtifactError, UnsupportedError
 LAYERS_LIMIT: Final = 64
 """More than any network that can be served has, with a dropout after each layer."""
 
-_KERAS_MODULES: Final = (None, "keras.layers")
-
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -68,7 +66,8 @@ def _layers(entries: Any, where: str) -> tuple[Layer, ...]:
         name = entry.get("name", config.get("name"))
         if not isinstance(kind, str) or not isinstance(name, str):
             raise ArtifactError(f"{where}: a layer without class or name; save the model again")
-        if entry.get("module") not in _KERAS_MODULES or entry.get("registered_name") is not None:
+        module = entry.get("module") or "keras"  # older formats do not tell
+        if f"{module}."[:6] != "keras." or entry.get("registered_name") not in {None, kind}:
             raise UnsupportedError(
                 f"{where}: layer {name!r} is {kind} of {entry.get('module')!r}, a custom class: it cannot be served"
             )

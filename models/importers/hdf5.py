@@ -16,9 +16,8 @@ import numpy as np
 from weirlog.models.engines import FloatArray
 from weirlog.models.errors import ArtifactError, MissingExtraError
 
-DEPTH_LIMIT: Final = 8
-ENTRIES_LIMIT: Final = 64
-"""Of one group; a layer has three weights and a few folders above them."""
+ENTRIES_LIMIT: Final = 256
+"""Below one layer, which has three weights and a few folders. Folders may hold each other and have no end."""
 
 
 def import_h5py() -> Any:
@@ -74,16 +73,20 @@ def descend(group: Any, path: Sequence[str], where: str) -> Any:
     return group
 
 
-def arrays_below(group: Any, where: str, depth: int = DEPTH_LIMIT) -> Iterator[tuple[str, Any]]:
+def arrays_below(group: Any, where: str) -> Iterator[tuple[str, Any]]:
     """Yield the name, its last part alone, and the dataset of every array below `group`."""
-    if depth == 0 or len(group) > ENTRIES_LIMIT:
-        raise ArtifactError(f"{where}: more folders than any layer of Keras has; save it again")
-    for name in group:
-        entry = child(group, name, where)
-        if hasattr(entry, "keys"):
-            yield from arrays_below(entry, where, depth - 1)
-        else:
-            yield name, entry
+    groups, seen = [group], 0
+    while groups:
+        group = groups.pop()
+        seen += 1 + len(group)
+        if seen > ENTRIES_LIMIT:
+            raise ArtifactError(f"{where}: more entries than any layer of Keras has; save it again")
+        for name in group:
+            entry = child(group, name, where)
+            if hasattr(entry, "keys"):
+                groups.append(entry)
+            else:
+                yield name, entry
 
 
 def read_array(dataset: Any, shape: tuple[int, ...], where: str) -> FloatArray:

@@ -158,7 +158,7 @@ def _by_number(root: Any, slot: Slot, where: str) -> dict[str, Any]:
     names = dict(zip(map(str, range(len(slot.weights))), slot.weights, strict=True))
     if not hasattr(variables, "keys"):
         return {}
-    return {names.get(number, number): array for number, array in hdf5.arrays_below(variables, where, depth=1)}
+    return {names.get(number, number): array for number, array in hdf5.arrays_below(variables, where)}
 
 
 def _by_name(weights: Any, slot: Slot, where: str) -> dict[str, Any]:
