@@ -53,7 +53,7 @@ def canonical(value: str) -> str:
 
 
 def test_an_unknown_version_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedError, match="'detection-9'.*detection-1, reference-1, reference-js-1"):
+    with pytest.raises(UnsupportedError, match="'detection-9'.*detection-1, plain-1, reference-1, reference-js-1"):
         text_preparation("detection-9")
 
 
