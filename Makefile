@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check train-default evaluate-default clean
+.PHONY: help demo test check train-default evaluate-default reference-table clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,6 +20,9 @@ train-default: .venv/dev ## train the shipped model: make train-default DATA=DIR
 
 evaluate-default: .venv/dev ## measure the shipped model: make evaluate-default DATA=DIR
 	$(BIN)/python -m weirlog.models.default_training evaluate --data "$(DATA)"
+
+reference-table: .venv/dev ## train every reference preset and time it against plain Keras: models/REFERENCE.md
+	$(BIN)/python -m weirlog.models.reference_table --out models/REFERENCE.md
 
 clean: ## remove everything that was installed or built here
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
