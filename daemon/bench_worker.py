@@ -1,7 +1,7 @@
 """One engine in a process of its own, for `weirlog bench`: so that its memory and its start are its own.
 
-Speaks JSON lines: first it says how it started, then it answers each line on standard input, a number of seconds, with
-what it scored in that time.
+Speaks JSON lines: first it says that it has scored something, then what it scores some requests with; then it answers each
+line on standard input, a number of seconds, with what it scored in that time.
 """
 
 from __future__ import annotations
@@ -63,14 +63,13 @@ def scorer(name: str, artifact: Artifact) -> Callable[[TokenBatch], FloatArray]:
 
 def serve(name: str, ref: str) -> None:
     """Answer on standard output until standard input ends."""
-    started = time.perf_counter()
     artifact = load(ref)
     score = scorer(name, artifact)
     score(artifact.tokenizer.encode(["get /"]))
-    start_s = time.perf_counter() - started
+    _say({"ready": True})
     batches = unique_requests(artifact, REQUESTS)
     compared = np.concatenate([score(batch) for batch in islice(batches, COMPARED // BATCH)])
-    _say({"start_s": start_s, "scores": [float(value) for value in compared], "characters": _characters(batches)})
+    _say({"scores": [float(value) for value in compared], "characters": _characters(batches)})
     endless = cycle(batches)
     for line in sys.stdin:
         end = time.perf_counter() + float(line)
