@@ -18,7 +18,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,7 +182,7 @@ def _padded(data: Examples, rows: Indices, length: int) -> tuple[IntArray, Float
     return data.padded(rows, length), data.labels[rows].astype(np.float32)[:, None]
 
 
-def markdown(lines: Iterable[Line], *, command: str, date: str, rows: str) -> str:
+def markdown(lines: Sequence[Line], *, command: str, date: str, rows: str) -> str:
     """Return the page with the table."""
     table = [
         (
@@ -198,6 +198,8 @@ def markdown(lines: Iterable[Line], *, command: str, date: str, rows: str) -> st
             f"| {line.loss:.4f} / {line.accuracy:.4f} | {published} | {line.seconds:.1f} "
             f"| {line.plain_seconds:.0f} ({line.plain_steps}) | {line.plain_seconds / line.seconds:.1f}× |"
         )
+    absent = [name for name in REFERENCE if name not in {line.preset.name for line in lines}]
+    left_out = ["", f"Not measured in this run: {', '.join(f'`{name}`' for name in absent)}."] if absent else []
     facts = ", ".join(f"{name} {version}" for name, version in versions().items())
     return "\n".join(
         [
@@ -212,6 +214,7 @@ def markdown(lines: Iterable[Line], *, command: str, date: str, rows: str) -> st
             ),
             "",
             *table,
+            *left_out,
             "",
             (
                 "Parameters are those of the preset as published; the network trained has the vocabulary of these rows. "

@@ -82,4 +82,8 @@ def test_the_command_writes_a_table_that_says_how_it_was_made(tmp_path):
     assert "0.0666 / 0.9840 and 0.1250 / 0.9597" in lines[0]
     assert "**The rows are simulated.**" in page
     assert "reference_table --presets simple-rnn words-lstm-small --rows 400" in page
+    assert (
+        "Not measured in this run: `lstm`, `stacked-lstm`, `lstm-dense`, `web-traffic`, `words-rnn`, `words-lstm`."
+        in page
+    )
     assert str(tmp_path) not in page
