@@ -1,7 +1,8 @@
-"""Texts written by hand to judge the shipped model. None of them stands in a generator or in training data.
+"""Texts written by hand to judge the shipped model. None stands in a generator or in training data as it is here.
 
 `HARMLESS`: what people and programs send that looks like an attack. `ATTACKS`: (kind, value). Each is put into the same
-few requests by `test_training.py`.
+few requests by `test_training.py`. Their families were looked at while the generators were written: a development set,
+not a test of what nobody has seen.
 """
 
 HARMLESS = (

@@ -12,7 +12,7 @@ from weirlog.models.default_training import score_texts
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import DatasetError
 from weirlog.models.examples import UNKNOWN_KIND, batches, examples
-from weirlog.models.pool import Draw, Pool, add_spliced
+from weirlog.models.pool import LONGEST, Draw, Pool, add_long, add_spliced
 from weirlog.models.presets import PRESETS
 from weirlog.models.request import Request
 from weirlog.models.text import text_preparation
@@ -104,6 +104,15 @@ def test_splicing_keeps_the_label_and_every_line():
     assert {"get /a", "q=' or 1=1"} <= set(pool.texts[2].split("\n"))
 
 
+def test_windows_of_long_bodies_fit_the_network_and_hold_both_labels():
+    pool = Pool()
+    add_long(pool, seed=4, count=200, group="long")
+    assert 200 <= len(pool.texts) < 220
+    assert max(map(len, pool.texts)) <= LONGEST
+    assert 40 < sum(pool.labels) < 120
+    assert all((kind is not None) == bool(label) for kind, label in zip(pool.kinds, pool.labels, strict=True))
+
+
 @dataclass
 class Heard:
     steps: list = field(default_factory=list)
@@ -192,12 +201,12 @@ def alerts(artifact, values):
 
 def test_the_shipped_model_lets_most_harmless_texts_pass_that_look_like_attacks(shipped):
     assert len(HARMLESS) > 100
-    assert alerts(shipped, HARMLESS).mean() <= 0.06
+    assert alerts(shipped, HARMLESS).mean() <= 0.02
 
 
 def test_the_shipped_model_finds_attacks_of_every_family(shipped):
     assert len(ATTACKS) > 60
-    assert alerts(shipped, [value for _, value in ATTACKS]).mean() >= 0.85
+    assert alerts(shipped, [value for _, value in ATTACKS]).mean() >= 0.97
 
 
 def test_the_shipped_model_finds_attacks_in_new_synthetic_traffic(shipped):
@@ -206,5 +215,5 @@ def test_the_shipped_model_finds_attacks_in_new_synthetic_traffic(shipped):
     scores = score_texts(shipped, [prepare(row.request).text for row in rows])
     labels = np.array([row.label for row in rows])
     found = scores >= shipped.threshold
-    assert found[labels == 1].mean() >= 0.85
-    assert found[labels == 0].mean() <= 0.005
+    assert found[labels == 1].mean() >= 0.92
+    assert found[labels == 0].mean() <= 0.003
