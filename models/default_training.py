@@ -68,9 +68,9 @@ GENERATED_ALONE: Final = 50_000
 """Generated rows an epoch where there is no labelled file."""
 FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts."""
-PLAIN_FALSE_ALERT_RATE: Final = 2e-4
-"""Of generated plain requests, which are harder than real ones: at the same threshold none of 2,470 requests of hosts in
-a left-out file alerts. At 1e-4 recall on tools in left-out files falls by five points."""
+PLAIN_FALSE_ALERT_RATE: Final = 3e-4
+"""Of generated plain requests, which are harder than real ones: at such a threshold 1 of 2,470 requests of hosts in a
+left-out file alerts, and that one is synthetic. At 1e-4 recall on tools in left-out files falls by eight points."""
 
 
 def say(line: str) -> None:

@@ -201,7 +201,7 @@ def alerts(artifact, values):
 
 def test_the_shipped_model_lets_most_harmless_texts_pass_that_look_like_attacks(shipped):
     assert len(HARMLESS) > 100
-    assert alerts(shipped, HARMLESS).mean() <= 0.02
+    assert alerts(shipped, HARMLESS).mean() <= 0.03
 
 
 def test_the_shipped_model_finds_attacks_of_every_family(shipped):
