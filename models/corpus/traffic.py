@@ -18,6 +18,8 @@ from weirlog.models.request import JSON, Request
 
 BENIGN: Final = "benign"
 DEMO_SEED: Final = 0x77656972  # "weir"; `train` refuses no seed, but its own default is another
+DEMO_HARD_SHARE: Final = 0.02
+"""Harmless texts that look like attacks are rare on a real site, and frequent in training."""
 _SHOWN: Final = re.compile(r"""['"<>{}$|`\\]""")
 """What a header must hold to be shown to a model; without it an attack there would be a label without a cause."""
 _OPERATORS: Final = ("$ne", "$gt", "$regex", "$where", "$nin", "$exists", "$lt")
@@ -178,5 +180,5 @@ def demo_traffic(seed: int = DEMO_SEED, attack_share: float = 0.05) -> Iterator[
     They come from the generators that the shipped model was trained on (with another seed), so what the model does on
     them says that everything works and nothing about attacks that it has never seen.
     """
-    for labelled in traffic(seed, attack_share=attack_share, hard_share=0.1):
+    for labelled in traffic(seed, attack_share=attack_share, hard_share=DEMO_HARD_SHARE):
         yield to_hapi_line(labelled.request), labelled.label == 1
