@@ -17,6 +17,7 @@ from weirlog.models import artifact as artifacts
 from weirlog.models.artifact import Artifact
 from weirlog.models.engines import engine
 from weirlog.models.errors import ArtifactError, MissingExtraError, UnsupportedError
+from weirlog.models.importers import hdf5
 from weirlog.models.importers.keras_file import import_keras_file
 from weirlog.models.importers.keras_js import import_keras_js
 
@@ -320,6 +321,20 @@ def test_a_word_of_the_file_never_reaches_a_terminal_raw(folder: Path, tmp_path:
     ended = weirlog("models", "import", "--keras-js", str(folder), "--out", str(tmp_path / "model"))
     assert ended.returncode == 2
     assert "\x1b" not in ended.stderr
+
+
+def test_a_file_on_which_the_hdf5_library_crashes_or_hangs_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("h5py")
+    reader = tmp_path / "python"
+    monkeypatch.setattr(sys, "executable", str(reader))
+    monkeypatch.setattr(hdf5, "TIMEOUT_S", 1.0)
+    for script, reason in (("kill -SEGV $$", r"fails on it \(status -11\)"), ("exec sleep 60", "not read after")):
+        reader.write_text(f"#!/bin/sh\n{script}\n")
+        reader.chmod(0o755)
+        with pytest.raises(ArtifactError, match=f"model.h5: .*{reason}"):
+            hdf5.read_hdf5(b"", "model.h5", root="layers")
 
 
 def test_what_a_keras_file_needs_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

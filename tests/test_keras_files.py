@@ -407,7 +407,7 @@ BROKEN: dict[str, tuple[Callable[[Members], Any], str]] = {
     ),
     "folders without end": (
         in_weights(lambda file: file["layers/dense/vars"].__setitem__("2", file["layers/dense/vars"])),
-        "more entries than any layer",
+        "more folders and arrays than any model",
     ),
     "a layer missing": (in_weights(lambda file: file.pop("layers/lstm")), r"'lstm.*' has weights \[\]"),
 }

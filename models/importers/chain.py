@@ -67,7 +67,7 @@ def _layers(entries: Any, where: str) -> tuple[Layer, ...]:
         if not isinstance(kind, str) or not isinstance(name, str):
             raise ArtifactError(f"{where}: a layer without class or name; save the model again")
         module = entry.get("module") or "keras"  # older formats do not tell
-        if f"{module}."[:6] != "keras." or entry.get("registered_name") not in {None, kind}:
+        if f"{module}."[:6] != "keras." or entry.get("registered_name") not in (None, kind):
             raise UnsupportedError(
                 f"{where}: layer {name!r} is {kind} of {entry.get('module')!r}, a custom class: it cannot be served"
             )
@@ -113,7 +113,7 @@ def _mask(entries: list[Any]) -> dict[str, Any] | None:
     for entry in entries:
         if (
             isinstance(entry, dict)
-            and entry.get("module") in {None, "keras.src.ops.numpy"}
+            and entry.get("module") in (None, "keras.src.ops.numpy")
             and entry.get("class_name") == "NotEqual"
             and isinstance(entry.get("name"), str)
             and len(masked) == 1

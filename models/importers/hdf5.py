@@ -1,108 +1,101 @@
-"""Weights out of an HDF5 file that anyone may have written: plain arrays in the file itself, and nothing else.
-
-HDF5 knows links to other files, arrays stored in other files, arrays computed from others, and filters that are loaded
-as libraries. Keras writes none of them; all are refused before anything is read through them.
-"""
+"""Arrays and texts out of an HDF5 file that anyone may have written, read by `hdf5_child` in another process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Final
 
 import numpy as np
+import safetensors.numpy
 
 from weirlog.models.engines import FloatArray
 from weirlog.models.errors import ArtifactError, MissingExtraError
+from weirlog.models.importers.hdf5_child import REFUSED
 
-ENTRIES_LIMIT: Final = 256
-"""Below one layer, which has three weights and a few folders. Folders may hold each other and have no end."""
+TIMEOUT_S: Final = 120.0
+"""A gigabyte from a slow disk takes a minute; a damaged file may take for ever."""
 
 
-def import_h5py() -> Any:
-    """Return the module `h5py`.
+@dataclass(frozen=True, slots=True)
+class Hdf5:
+    """What a file holds.
 
-    Raises:
-        MissingExtraError: it is not installed.
+    Attributes:
+        where: what errors call it.
+        texts: attributes of its root.
+        arrays: float32, by their paths.
+        left_out: why an array is not among them, by its path.
     """
-    try:
-        import h5py  # type: ignore[import-untyped] # noqa: PLC0415 # an extra, and it ships no types
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "Keras files need h5py, which comes with TensorFlow: pip install 'weirlog[train]'"
-        ) from error
-    return h5py
+
+    where: str
+    texts: Mapping[str, str]
+    arrays: Mapping[str, FloatArray]
+    left_out: Mapping[str, str]
+
+    def below(self, folder: str) -> list[str]:
+        """Return the path of every array in a folder and those in it."""
+        return [path for path in (*self.arrays, *self.left_out) if path.startswith(f"{folder}/")]
+
+    def array(self, path: str, shape: tuple[int, ...], title: str) -> FloatArray:
+        """Return one array.
+
+        Raises:
+            ArtifactError: it is no plain float32 array of this shape, or not finite.
+        """
+        if path in self.left_out:
+            raise ArtifactError(f"{title}: {self.left_out[path]}, expected float32 {shape}; save the model again")
+        values = self.arrays[path]
+        if values.shape != shape:
+            raise ArtifactError(f"{title}: float32 {values.shape}, expected float32 {shape}; save the model again")
+        if not np.isfinite(values).all():
+            raise ArtifactError(f"{title}: numbers that are not finite; train the model again")
+        return values
 
 
-@contextmanager
-def open_hdf5(source: Path | BinaryIO, where: str) -> Iterator[Any]:
-    """Give the file's root group.
+def read_hdf5(source: Path | bytes, where: str, *, root: str, texts: tuple[str, ...] = ()) -> Hdf5:
+    """Return all that stands below `root` in a file, and the attributes named in `texts` as far as it has them.
+
+    Args:
+        source: the file, or its content.
+        where: what errors call it.
+        root: a group's name.
+        texts: names of attributes of the file.
 
     Raises:
-        ArtifactError: it is no HDF5 file, or one that breaks off; while the context lasts, too.
+        ArtifactError: it is no HDF5 file, a damaged one, or one with links or more than a model has.
         MissingExtraError: h5py is not installed.
+
+    Blocks for a second, and at most for two minutes.
     """
-    h5py = import_h5py()
+    if importlib.util.find_spec("h5py") is None:
+        raise MissingExtraError("Keras files need h5py, which comes with TensorFlow: pip install 'weirlog[train]'")
+    path, content = ("-", source) if isinstance(source, bytes) else (str(source.absolute()), b"")
+    command = [sys.executable, "-Im", "weirlog.models.importers.hdf5_child", path, root, *texts]
     try:
-        with h5py.File(source, "r") as file:
-            yield file
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:  # what h5py makes of HDF5's errors
-        raise ArtifactError(f"{where}: not readable as HDF5 ({error!s:.200}); copy or save it again") from error
-
-
-def child(group: Any, name: str, where: str) -> Any:
-    """Return what a group holds under `name`, or None. Links to elsewhere are refused."""
-    h5py = import_h5py()
-    if "/" in name or name == ".":  # a path of its own, with links on its way
-        raise ArtifactError(f"{where}: {name!r} is no name of one entry; rename the layer and save it again")
-    link = group.get(name, getlink=True)
-    if link is None:
-        return None
-    if type(link) is not h5py.HardLink:
-        raise ArtifactError(f"{where}: {name!r} is a link to elsewhere, which Keras does not write; save it again")
-    return group[name]
-
-
-def descend(group: Any, path: Sequence[str], where: str) -> Any:
-    """Return what stands at `path` below `group`, step by step, or None."""
-    for name in path:
-        if not hasattr(group, "keys"):
-            return None
-        group = child(group, name, where)
-    return group
-
-
-def arrays_below(group: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Yield the name, its last part alone, and the dataset of every array below `group`."""
-    groups, seen = [group], 0
-    while groups:
-        group = groups.pop()
-        seen += 1 + len(group)
-        if seen > ENTRIES_LIMIT:
-            raise ArtifactError(f"{where}: more entries than any layer of Keras has; save it again")
-        for name in group:
-            entry = child(group, name, where)
-            if hasattr(entry, "keys"):
-                groups.append(entry)
-            else:
-                yield name, entry
-
-
-def read_array(dataset: Any, shape: tuple[int, ...], where: str) -> FloatArray:
-    """Return a dataset's values.
-
-    Raises:
-        ArtifactError: it is no plain float32 array of this shape in this file.
-    """
-    h5py = import_h5py()
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape != shape or dataset.dtype.newbyteorder("=") != np.float32:
-        found = f"{dataset.dtype} {dataset.shape}" if isinstance(dataset, h5py.Dataset) else "no array"
-        raise ArtifactError(f"{where}: {found}, expected float32 {shape}; save the model again")
-    # A chunk may be larger than the array, and compressed a thousandfold.
-    if dataset.external or dataset.is_virtual or dataset.chunks is not None:
-        raise ArtifactError(f"{where}: stored in pieces or in another file, which Keras does not do; save it again")
-    values = np.asarray(dataset[()], np.float32)
-    if not np.isfinite(values).all():
-        raise ArtifactError(f"{where}: numbers that are not finite; train the model again")
-    return values
+        ended = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 - ourselves
+    except subprocess.TimeoutExpired as error:
+        raise ArtifactError(
+            f"{where}: not read after {TIMEOUT_S:.0f} s; it is damaged, copy or save it again"
+        ) from error
+    if ended.returncode == REFUSED:
+        raise ArtifactError(
+            f"{where}: not readable as HDF5 of Keras ({ended.stderr.decode(errors='replace')}); copy or save it again"
+        )
+    if ended.returncode != 0:
+        raise ArtifactError(
+            f"{where}: so damaged that the HDF5 library fails on it (status {ended.returncode}); copy or save it again"
+        )
+    # safetensors begins with the length of its header, 8 bytes, and gives no metadata when it reads from memory.
+    metadata = json.loads(ended.stdout[8 : 8 + int.from_bytes(ended.stdout[:8], "little")])["__metadata__"]
+    return Hdf5(
+        where=where,
+        texts=json.loads(metadata["texts"]),
+        arrays=safetensors.numpy.load(ended.stdout),
+        left_out=json.loads(metadata["left_out"]),
+    )

@@ -7,7 +7,6 @@ read as JSON and the weights as arrays; a layer that would need code is refused 
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import zipfile
 import zlib
@@ -20,10 +19,10 @@ import numpy as np
 from weirlog.models.artifact import WEIGHTS_LIMIT_BYTES, Artifact
 from weirlog.models.engines import FloatArray
 from weirlog.models.errors import ArtifactError
-from weirlog.models.importers import hdf5
 from weirlog.models.importers.architecture import Architecture, Slot, keras_generation, read_architecture
 from weirlog.models.importers.chain import read_chain
 from weirlog.models.importers.files import parse_json
+from weirlog.models.importers.hdf5 import Hdf5, read_hdf5
 from weirlog.models.importers.vocabulary import read_vocabulary
 
 CONFIG_LIMIT_BYTES: Final = 4 << 20
@@ -117,71 +116,60 @@ def _read_archive(path: Path, read: Callable[[Any, object], Architecture]) -> _R
         raise ArtifactError(
             f"{where}: neither HDF5 nor a readable zip ({error!s:.200}); copy or save it again"
         ) from error
-    with hdf5.open_hdf5(io.BytesIO(content), f"{where}: model.weights.h5") as root:
-        return architecture, _weights(architecture, lambda slot: _by_number(root, slot, where), where), str(version)
+    file = read_hdf5(content, f"{where}: model.weights.h5", root="layers")
+    return architecture, _weights(architecture, file, _by_number), str(version)
 
 
 def _read_legacy(path: Path, read: Callable[[Any, object], Architecture]) -> _Reading:
     """Read the HDF5 format: the configuration in an attribute, the weights under their layers' names."""
     where = str(path)
-    with hdf5.open_hdf5(path, where) as root:
-        config = _attribute(root, "model_config", where)
-        version = _attribute(root, "keras_version", where)
-        architecture = read(parse_json(config, f"{where}: model_config"), version)
-        weights = hdf5.child(root, "model_weights", where)
-        return architecture, _weights(architecture, lambda slot: _by_name(weights, slot, where), where), version
+    file = read_hdf5(path, where, root="model_weights", texts=("model_config", "keras_version"))
+    config = file.texts.get("model_config")
+    if config is None or len(config) > CONFIG_LIMIT_BYTES:
+        raise ArtifactError(f"{where}: no model_config in it; save the whole model, not its weights alone")
+    version = file.texts.get("keras_version")
+    architecture = read(parse_json(config, f"{where}: model_config"), version)
+    return architecture, _weights(architecture, file, _by_name), str(version)
 
 
-def _weights(architecture: Architecture, arrays: Callable[[Slot], dict[str, Any]], where: str) -> dict[str, FloatArray]:
-    """Return every weight by our names. `arrays` gives a layer's datasets by Keras' names of them."""
+def _weights(
+    architecture: Architecture, file: Hdf5, find: Callable[[Hdf5, Slot], dict[str, str]]
+) -> dict[str, FloatArray]:
+    """Return every weight by our names. `find` gives the paths of a layer's by Keras' names."""
     weights = {name: np.zeros(shape, np.float32) for name, shape in architecture.shapes.items()}
     for slot in architecture.slots:
-        found = arrays(slot)
-        if found.keys() != slot.weights.keys():
+        paths = find(file, slot)
+        title = f"{file.where}: layer {slot.layer.name!r}"
+        if paths.keys() != slot.weights.keys():
             raise ArtifactError(
-                f"{where}: layer {slot.layer.name!r} has weights {sorted(found)}, expected {sorted(slot.weights)}; "
-                "save the model again"
+                f"{title} has weights {sorted(paths)}, expected {sorted(slot.weights)}; save the model again"
             )
         for theirs, ours in slot.weights.items():
-            title = f"{where}: layer {slot.layer.name!r}, {theirs}"
-            weights[ours] = hdf5.read_array(found[theirs], architecture.shapes[ours], title)
+            weights[ours] = file.array(paths[theirs], architecture.shapes[ours], f"{title}, {theirs}")
     return weights
 
 
-def _by_number(root: Any, slot: Slot, where: str) -> dict[str, Any]:
+def _by_number(file: Hdf5, slot: Slot) -> dict[str, str]:
     """Find a layer's weights as Keras 3 numbers them: folders by class, `lstm`, `lstm_1`…, weights 0, 1, 2."""
     layer = slot.layer
     name = {"SimpleRNN": "simple_rnn"}.get(layer.kind, layer.kind.lower())
-    folder = f"{name}_{layer.ordinal}" if layer.ordinal else name
-    cell = [] if layer.kind in {"Embedding", "Dense"} else ["cell"]
-    variables = hdf5.descend(root, ["layers", folder, *cell, "vars"], where)
-    names = dict(zip(map(str, range(len(slot.weights))), slot.weights, strict=True))
-    if not hasattr(variables, "keys"):
-        return {}
-    return {names.get(number, number): array for number, array in hdf5.arrays_below(variables, where)}
+    cell = "" if layer.kind in {"Embedding", "Dense"} else "/cell"
+    folder = f"layers/{name}{f'_{layer.ordinal}' if layer.ordinal else ''}{cell}/vars"
+    names = {f"{folder}/{number}": theirs for number, theirs in enumerate(slot.weights)}
+    return {names.get(path, path): path for path in file.below(folder)}
 
 
-def _by_name(weights: Any, slot: Slot, where: str) -> dict[str, Any]:
+def _by_name(file: Hdf5, slot: Slot) -> dict[str, str]:
     """Find a layer's weights anywhere below the folder of its name: how deep differs by version."""
-    folder = hdf5.descend(weights, [slot.layer.name], where)
-    if not hasattr(folder, "keys"):
-        return {}
-    found: dict[str, Any] = {}
-    for name, array in hdf5.arrays_below(folder, where):
-        name = re.sub(r":\d+$", "", name)
+    found: dict[str, str] = {}
+    for path in file.below(f"model_weights/{slot.layer.name}"):
+        name = re.sub(r":\d+$", "", path.rpartition("/")[2])
         if name in found:
-            raise ArtifactError(f"{where}: layer {slot.layer.name!r} has two weights {name!r}; save the model again")
-        found[name] = array
+            raise ArtifactError(
+                f"{file.where}: layer {slot.layer.name!r} has two weights {name!r}; save the model again"
+            )
+        found[name] = path
     return found
-
-
-def _attribute(root: Any, name: str, where: str) -> str:
-    value = root.attrs.get(name)
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if not isinstance(value, str) or len(value) > CONFIG_LIMIT_BYTES:
-        raise ArtifactError(f"{where}: no text {name!r} in it; save the whole model, not its weights alone")
-    return value
 
 
 def _member(archive: zipfile.ZipFile, name: str, limit_bytes: int, where: str) -> bytes:
