@@ -92,19 +92,27 @@ def _read_csv(path: Path) -> Iterator[Row]:
         yield from _requests(path, lines) if first.startswith(("|", "{")) else _texts(path, lines)
 
 
-def _texts(path: Path, lines: Iterator[str]) -> Iterator[Row]:
-    reader = csv.reader(lines, strict=True)
+def _pairs(path: Path, reader: Iterator[list[str]], expected: str) -> Iterator[tuple[int, str, str, str]]:
+    """Yield each row's number from 1, its place in words, and its two columns.
+
+    Raises:
+        DatasetError: the CSV is broken, or a row has not two columns; says that `expected` was.
+    """
     for number in count(1):
         where = f"{path}, row {number}"
         try:
             columns = next(reader, None)
         except csv.Error as error:
-            raise DatasetError(f"{where}: expected a text and a label ({error})") from error
+            raise DatasetError(f"{where}: expected {expected} ({error})") from error
         if columns is None:
             break
         if len(columns) != 2:
-            raise DatasetError(f"{where}: expected 2 columns, a text and a label, found {len(columns)}")
-        content, label = columns
+            raise DatasetError(f"{where}: expected 2 columns, {expected}, found {len(columns)}")
+        yield number, where, columns[0], columns[1]
+
+
+def _texts(path: Path, lines: Iterator[str]) -> Iterator[Row]:
+    for number, where, content, label in _pairs(path, csv.reader(lines, strict=True), "a text and a label"):
         if number > 1 or (content.lower(), label.strip().lower()) != _HEADER:
             yield Row(plain_request(content), _label(label.strip(), where), file=path.name)
 
@@ -114,22 +122,13 @@ def _requests(path: Path, lines: Iterator[str]) -> Iterator[Row]:
     form = HapiFormat()
     descriptions = repeat((None, None)) if meta is None else _read_meta(meta)
     reader = csv.reader(lines, quotechar="|", strict=True)
-    for number in count(1):
-        where = f"{path}, row {number}"
-        try:
-            columns = next(reader, None)
-        except csv.Error as error:
-            raise DatasetError(f"{where}: expected `|{{json}}|,label` ({error})") from error
-        if columns is None:
-            break
-        if len(columns) != 2:
-            raise DatasetError(f"{where}: expected 2 columns, `|{{json}}|,label`, found {len(columns)}")
+    for number, where, content, label in _pairs(path, reader, "`|{json}|,label`"):
         description = next(descriptions, None)
         if description is None:
             raise DatasetError(f"{meta}: ends before row {number} of {path.name}")
         kind, origin = description
-        log = _json(columns[0], where, "a JSON object between `|` and `|`")
-        yield Row(_request(form, log, where), _label(columns[1].strip(), where), kind, origin, path.name)
+        log = _json(content, where, "a JSON object between `|` and `|`")
+        yield Row(_request(form, log, where), _label(label.strip(), where), kind, origin, path.name)
 
 
 def _read_json_lines(path: Path) -> Iterator[Row]:

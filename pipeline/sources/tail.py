@@ -205,7 +205,7 @@ class Tail:
         self._position = self._cursor
         payload, self._too_long = self._too_long, None
         (receipt,) = self._opened([self._position])
-        return [Record(payload, receipt, now, f"line longer than {self._limits.line_bytes} bytes")]
+        return [Record(payload, receipt, now, self._too_long_flaw)]
 
     def _records(self, lines: Iterator[tuple[bytes, Position]], now: float) -> list[Record]:
         found = [(line, position) for line, position in lines if line]
@@ -217,7 +217,11 @@ class Tail:
         ]
 
     def _flaw(self, line: bytes) -> str | None:
-        return None if len(line) <= self._limits.line_bytes else f"line longer than {self._limits.line_bytes} bytes"
+        return None if len(line) <= self._limits.line_bytes else self._too_long_flaw
+
+    @property
+    def _too_long_flaw(self) -> str:
+        return f"line longer than {self._limits.line_bytes} bytes"
 
     def _opened(self, positions: list[Position]) -> list[Receipt]:
         if self._ledger is None:
