@@ -17,7 +17,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,7 @@ import safetensors.numpy
 from msgspec import Meta, Struct
 from safetensors import SafetensorError
 
+from weirlog.models.calibration import Calibration, Estimate
 from weirlog.models.engines import FloatArray
 from weirlog.models.errors import ArtifactError, UnsupportedError
 from weirlog.models.network import Network
@@ -42,6 +43,9 @@ MANIFEST: Final = "manifest.json"
 WEIGHTS: Final = "weights.safetensors"
 MANIFEST_LIMIT_BYTES: Final = 64 << 20  # a word vocabulary of a million entries takes 20 MiB
 WEIGHTS_LIMIT_BYTES: Final = 1 << 30
+
+CALIBRATION: Final = "calibration"
+"""Where the table of false-positive rates stands among the metrics: a model need not have one, and older ones do not."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -98,6 +102,30 @@ class Artifact:
         object.__setattr__(self, "weights", MappingProxyType(dict(self.weights)))
         if not self.digest:
             object.__setattr__(self, "digest", self._files()[0]["digest"])
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What share of benign requests reaches which score, where that was measured."""
+        table = self.metrics.get(CALIBRATION)
+        return None if table is None else Calibration.from_json(table)
+
+    def calibrated(self, calibration: Calibration) -> Artifact:
+        """Return the same model with its false-positive rates: another manifest, hence another digest."""
+        return replace(self, metrics={**self.metrics, CALIBRATION: calibration.to_json()}, digest="")
+
+    def threshold_for(self, fp_rate: float) -> Estimate:
+        """Return the lowest threshold that keeps to a false-positive rate.
+
+        Raises:
+            ArtifactError: no rates were measured for this model, or none of its thresholds gets so low.
+        """
+        calibration = self.calibration
+        if calibration is None:
+            raise ArtifactError(
+                f"model {self.name} tells no false-positive rates, so no threshold can be chosen by one: give a score "
+                "between 0 and 1, or let `weirlog tune` find one in the site's own log"
+            )
+        return calibration.threshold_for(fp_rate)
 
     def save(self, directory: Path) -> None:
         """Write the artifact to `directory`, which must not exist; all of it is durable there, or nothing is.
@@ -242,6 +270,8 @@ def _check(artifact: Artifact) -> None:
             f"the embedding ends at {network.embedding.vocabulary - 1}"
         )
     text_preparation(artifact.text)
+    if artifact.metrics.get(CALIBRATION) is not None:
+        Calibration.from_json(artifact.metrics[CALIBRATION])
     expected = network.shapes()
     for weight in artifact.weights.keys() - expected.keys():
         raise ArtifactError(f"{name}: weight {weight!r} belongs to no layer of the network")

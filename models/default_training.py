@@ -2,7 +2,9 @@
 
     python -m weirlog.models.default_training train --data DATA --out models/shipped/default
     python -m weirlog.models.default_training evaluate --data DATA [--model default]
+    python -m weirlog.models.default_training calibrate [--data DATA] [--model default] --out models/shipped/default
 
+The last measures the false-positive rates anew, as for a model that was trained elsewhere; `train` does it by itself.
 DATA is a folder of labelled files (`weirlog.models.dataset`). Every epoch draws so many rows of each file and of each
 generator, for the files repeat themselves: one prolific tool must not outweigh all the rest.
 """
@@ -22,6 +24,7 @@ from typing import Final
 import numpy as np
 
 from weirlog.models.artifact import Artifact, load
+from weirlog.models.calibration import Calibration, calibrate
 from weirlog.models.corpus import KINDS, traffic
 from weirlog.models.dataset import CSV_SUFFIXES, read_rows
 from weirlog.models.engines import FloatArray
@@ -51,6 +54,11 @@ HELD_OUT_SEED: Final = 70_003
 """Generated rows that set the threshold: never trained on, though of the same generators."""
 REPORT_SEED: Final = 90_001
 """Of the generated rows that `evaluate` measures by; no training or threshold has seen them."""
+CALIBRATION_SEED: Final = 50_021
+"""Of the generated rows whose scores become the table of false-positive rates."""
+CALIBRATION_ROWS: Final = 250_000
+"""A rate of 5e-5 is then counted from ten requests; scoring them takes two minutes."""
+SCORED_AT_ONCE: Final = 20_000
 GENERATED_SHARE: Final = 0.55
 POOL_FACTOR: Final = 8
 """How many epochs' worth of generated rows there are to draw from."""
@@ -261,6 +269,31 @@ def evaluate_default(artifact: Artifact, files: Sequence[Path]) -> dict[str, JSO
     return report
 
 
+def calibrate_default(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_ROWS) -> Calibration:
+    """Return the false-positive rates on generated plain requests, and on the real hosts in `files` that were left out.
+
+    Generated requests are far more, and score higher than real ones: what is measured is rather too high than too low.
+
+    Args:
+        artifact: the model.
+        files: labelled data, as it was trained with; may be none.
+        rows: how many requests to generate; those with long texts are thinned out as in training.
+    """
+    pool = Pool()
+    add_generated(pool, traffic(CALIBRATION_SEED, attack_share=0.0, hard_share=0.0), rows, GENERATED)
+    add_rows(pool, read_rows(files))
+    by_group: dict[str, list[str]] = {GENERATED: [], HOSTS: []}
+    for text, group in zip(pool.texts, pool.groups, strict=True):
+        if group in by_group:
+            by_group[group].append(text)
+    parts = {
+        group: [score_texts(artifact, texts[at : at + SCORED_AT_ONCE]) for at in range(0, len(texts), SCORED_AT_ONCE)]
+        for group, texts in by_group.items()
+        if texts
+    }
+    return calibrate({group: np.concatenate(part) for group, part in parts.items()})
+
+
 def _measures(artifact: Artifact, pool: Pool) -> JSON:
     scores = score_texts(artifact, pool.texts)
     found: JSON = evaluate(scores, np.asarray(pool.labels, np.int32), artifact.threshold).to_json()
@@ -268,7 +301,7 @@ def _measures(artifact: Artifact, pool: Pool) -> JSON:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one of the two commands; return the exit status."""
+    """Run one of the commands; return the exit status."""
     usual = Recipe()
     parser = argparse.ArgumentParser(prog="weirlog.models.default_training", description="Make or measure the default.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -282,8 +315,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measurer = commands.add_parser("evaluate", help="measure a model on every labelled file")
     measurer.add_argument("--data", type=Path, required=True, help="folder of labelled files")
     measurer.add_argument("--model", default="default")
+    calibrator = commands.add_parser("calibrate", help="measure a model's false-positive rates, and write it with them")
+    calibrator.add_argument("--data", type=Path, default=None, help="folder of labelled files with left-out real hosts")
+    calibrator.add_argument("--model", default="default")
+    calibrator.add_argument("--rows", type=int, default=CALIBRATION_ROWS, help="generated requests to measure on")
+    calibrator.add_argument("--out", type=Path, required=True, help="folder of the artifact; its model card is kept")
     options = parser.parse_args(arguments)
-    files = data_files(options.data)
+    files = [] if options.data is None else data_files(options.data)
+    if options.command == "calibrate":
+        model = load(options.model)
+        model = model.calibrated(calibrate_default(model, files, options.rows))
+        replace(options.out, model)
+        say(json.dumps({"digest": model.digest, **_fp_rates(model)}, indent=1))
+        return 0
     if options.command == "evaluate":
         say(json.dumps(evaluate_default(load(options.model), files), indent=1))
         return 0
@@ -291,9 +335,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = None if options.refine is None else load(options.refine)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     artifact = train_default(kept, Recipe(epochs=options.epochs, seed=options.seed), created, start)
+    artifact = artifact.calibrated(calibrate_default(artifact, kept))
     replace(options.out, artifact)
     say(json.dumps({"threshold": artifact.threshold, **artifact.metrics}, indent=1))
     return 0
+
+
+def _fp_rates(artifact: Artifact) -> dict[str, JSON]:
+    """Return the false-positive rates at the model's own threshold and at a few others, to judge the table by."""
+    calibration = artifact.calibration
+    if calibration is None:
+        return {}
+    scores = (artifact.threshold, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
+    rates: dict[str, JSON] = {str(score): float(f"{calibration.fp_rate(score):.2g}") for score in scores}
+    return {"requests": dict(calibration.requests), "fp_rates": rates, "measured_down_to": calibration.least_measured}
 
 
 def replace(directory: Path, artifact: Artifact) -> None:

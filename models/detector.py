@@ -52,6 +52,7 @@ class Detector:
         self.name = artifact.name
         self.digest = artifact.digest
         self.kinds = artifact.kinds
+        self.calibration = artifact.calibration
         self.threshold = artifact.threshold if threshold is None else threshold
         if not 0.0 <= self.threshold <= 1.0:
             raise ArtifactError(f"threshold {self.threshold} of model {self.name} is not in [0, 1]")
@@ -177,13 +178,27 @@ def _ends(traces: list[FloatArray]) -> FloatArray:
     return ends
 
 
-def load_detector(ref: str | Path = "default", *, engine: str = "auto", threshold: float | None = None) -> Detector:
+def load_detector(
+    ref: str | Path = "default",
+    *,
+    engine: str = "auto",
+    threshold: float | None = None,
+    fp_rate: float | None = None,
+) -> Detector:
     """Return a detector over a bundled model or one in a directory.
 
+    Args:
+        ref: the model.
+        engine: runs its network.
+        threshold: the score from which a request counts as an attack; None for the artifact's own.
+        fp_rate: the share of benign requests that may reach the threshold, in place of a threshold.
+
     Raises:
-        ArtifactError: the model is missing, changed, or cannot be used.
+        ArtifactError: the model is missing, changed, or cannot be used, or its false-positive rates were not measured.
         UnsupportedError: it is newer than this release, or asks for what the engine cannot do.
         MissingExtraError: the engine needs what is not installed.
     """
     artifact = load(ref)
+    if fp_rate is not None:
+        threshold = artifact.threshold_for(fp_rate).threshold
     return Detector(artifact, engines.engine(engine, artifact), threshold)
