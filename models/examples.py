@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from weirlog.models.engines import FloatArray, IntArray, TokenBatch
 from weirlog.models.tokenizer import Tokenizer
+
+Padding = Literal["pre", "post"]
 
 Indices = npt.NDArray[np.int64]
 
@@ -49,13 +51,14 @@ class Examples:
         places = np.repeat(self.starts[rows] - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
         return TokenBatch(self.ids[places], lengths)
 
-    def padded(self, rows: Indices, width: int) -> IntArray:
-        """Return (n, width) ids, zeros in front; of a longer row the last `width` ids."""
+    def padded(self, rows: Indices, width: int, padding: Padding = "pre") -> IntArray:
+        """Return (n, width) ids, zeros in front or behind; of a longer row the last `width` ids."""
         kept = np.minimum(self.lengths[rows], width)
-        column = np.arange(width)[None, :] - (width - kept)[:, None]
+        pads = width - kept if padding == "pre" else np.zeros_like(kept)
+        column = np.arange(width)[None, :] - pads[:, None]
         first = self.starts[rows] + self.lengths[rows] - kept
-        places = np.where(column >= 0, first[:, None] + column, 0)
-        return np.where(column >= 0, self.ids[places], 0).astype(np.int32)
+        real = (column >= 0) & (column < kept[:, None])
+        return np.where(real, self.ids[np.where(real, first[:, None] + column, 0)], 0).astype(np.int32)
 
 
 def examples(
@@ -85,7 +88,13 @@ class Batch:
 
 
 def batches(
-    data: Examples, rows: Indices, size: int, *, limit: int, shuffle: np.random.Generator | None
+    data: Examples,
+    rows: Indices,
+    size: int,
+    *,
+    limit: int,
+    shuffle: np.random.Generator | None,
+    padding: Padding = "pre",
 ) -> Iterator[Batch]:
     """Yield `rows` in batches of similar length, padded to the next of WIDTHS.
 
@@ -98,6 +107,7 @@ def batches(
         size: rows a batch, at most.
         limit: the network's length; what is longer is cut to its last `limit` ids.
         shuffle: None keeps the order of lengths, for evaluation.
+        padding: where pads stand.
     """
     pool = size * 32 if shuffle is not None else max(len(rows), 1)
     for start in range(0, len(rows), pool):
@@ -110,4 +120,4 @@ def batches(
             chosen = part[cut : cut + size]
             longest = int(data.lengths[chosen].max(initial=1))
             width = min(next((width for width in WIDTHS if width >= longest), longest), limit)
-            yield Batch(data.padded(chosen, width), data.labels[chosen].astype(np.float32), data.kinds[chosen], chosen)
+            yield Batch(data.padded(chosen, width, padding), data.labels[chosen].astype(np.float32), data.kinds[chosen], chosen)

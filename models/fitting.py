@@ -13,13 +13,20 @@ import numpy.typing as npt
 
 from weirlog.models.engines import FloatArray, IntArray
 from weirlog.models.evaluation import log_loss
-from weirlog.models.examples import UNKNOWN_KIND, Examples, Indices, batches
-from weirlog.models.keras_network import build, import_keras, load_weights, weights_of
+from weirlog.models.event_files import EventFiles
+from weirlog.models.examples import UNKNOWN_KIND, Batch, Examples, Indices, batches
+from weirlog.models.initialisation import Initialisation
+from weirlog.models.keras_network import build, import_keras, initialise, load_weights, weights_of
 from weirlog.models.network import Network
+from weirlog.models.network import Sequence as Reading
+from weirlog.models.pad_states import PadStarts, begins_after_pads
 
 SplitBy = Literal["row", "origin", "file"]
 EVALUATION_ROWS: Final = 512
 """Rows a batch when nothing is learnt: memory stays at a few hundred MB with 1024 steps of 64 units."""
+
+STEPS_A_START: Final = 8
+"""Training steps between two computations of the state after pads. One costs a fifth of a step of an LSTM of 64 units."""
 
 
 class Progress(Protocol):
@@ -36,10 +43,17 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One line of the history. Losses are binary cross-entropy in nats, of the verdict alone in validation."""
+    """One line of the history. Losses are binary cross-entropy in nats, of the verdict alone in validation.
+
+    Attributes:
+        loss: of training: a mean over the epoch's steps, dropout at work, as the weights changed.
+        accuracy: share of right verdicts at 0.5 in training, taken in the same way.
+        seconds: of the whole epoch, validation included.
+    """
 
     number: int
     loss: float
+    accuracy: float
     validation_loss: float
     validation_accuracy: float
     seconds: float
@@ -99,8 +113,8 @@ class Settings:
     test_size: float | None = None
     validation_split: float | None = None
     split_by: SplitBy = "row"
-    warm_up: float = 0.0
-    decay: bool = False
+    warm_up: float | None = None
+    decay: bool | None = None
     patience: int | None = None
     class_weights: bool = False
     kinds_weight: float = 0.3
@@ -117,17 +131,24 @@ class Fitted:
     weights: Mapping[str, FloatArray]
     history: tuple[Epoch, ...]
     _model: Any
+    _starts: PadStarts | None = None
 
     def score(self, rows: Indices) -> FloatArray:
         """Return (n,) probabilities of some rows, in their order."""
-        return score_rows(self._model, self.data, rows, self.network.sequence.length)
+        return score_rows(self._model, self.data, rows, self.network.sequence, self._starts)
 
 
-def score_rows(model: Any, data: Examples, rows: Indices, limit: int) -> FloatArray:
-    """Return (n,) probabilities that a Keras model gives to some rows, in their order; padded to WIDTHS only."""
+def score_rows(
+    model: Any, data: Examples, rows: Indices, reading: Reading, starts: PadStarts | None = None
+) -> FloatArray:
+    """Return (n,) probabilities that a Keras model gives to some rows, in their order; padded to WIDTHS only.
+
+    With `starts`, for a model that takes its first state, they are those of rows padded in full.
+    """
     scores = np.zeros(len(data), np.float32)
-    for batch in batches(data, rows, EVALUATION_ROWS, limit=limit, shuffle=None):
-        scores[batch.rows] = np.asarray(model.predict_on_batch(batch.ids)["verdict"])[:, 0]
+    for batch in batches(data, rows, EVALUATION_ROWS, limit=reading.length, shuffle=None, padding=reading.padding):
+        given = batch.ids if starts is None else starts.inputs(batch.ids)
+        scores[batch.rows] = np.asarray(model.predict_on_batch(given)["verdict"])[:, 0]
     return scores[rows]
 
 
@@ -144,6 +165,7 @@ def fit(
     clip_norm: float | None,
     settings: Settings,
     progress: Progress | None = None,
+    initial: Initialisation | None = None,
     start: Mapping[str, FloatArray] | None = None,
     keeper: Keeper | None = None,
 ) -> Fitted:
@@ -161,18 +183,22 @@ def fit(
         clip_norm: limit of the gradient's global norm, or None.
         settings: seed, schedule, patience, weights of classes and heads.
         progress: told of steps and epochs.
+        initial: how the random weights begin, where not in Keras' own way.
         start: weights to start from, random when None.
         keeper: asked for a state to go on from, and handed one after every epoch.
     """
     keras = import_keras()
     keras.utils.set_random_seed(settings.seed)
-    model = build(network)
+    starts = PadStarts(network) if begins_after_pads(network) else None
+    model = build(network, started=starts is not None)
+    if initial is not None:
+        initialise(model, network, initial, settings.seed)
     if start is not None:
         load_weights(model, start)
     length = network.sequence.length
     steps = -(-len(epoch_rows(0)) // batch_size)
     _compile(keras, model, network, optimizer, learning_rate, clip_norm, settings, epochs * steps)
-    boards = _Boards(settings.tensorboard)
+    boards = EventFiles(settings.tensorboard)
     history: list[Epoch] = []
     best_weights: Mapping[str, FloatArray] = weights_of(model)
     state = None if keeper is None else keeper.load()
@@ -184,28 +210,30 @@ def fit(
         started = time.perf_counter()
         rows = epoch_rows(number)
         weights = _class_weights(data.labels[rows]) if settings.class_weights else (1.0, 1.0)
-        total, done = 0.0, 0
         shuffle = np.random.default_rng((settings.seed, number, 1))
-        for step, batch in enumerate(batches(data, rows, batch_size, limit=length, shuffle=shuffle), start=1):
-            targets: dict[str, Any] = {"verdict": batch.labels[:, None]}
-            sample_weights = {"verdict": np.where(batch.labels > 0, weights[1], weights[0]).astype(np.float32)}
-            if network.kinds:
-                targets["kinds"] = np.maximum(batch.kinds, 0)
-                sample_weights["kinds"] = (batch.kinds != UNKNOWN_KIND).astype(np.float32)
-            loss = model.train_on_batch(batch.ids, targets, sample_weight=sample_weights, return_dict=True)
-            model.reset_metrics()
-            total += float(loss["loss"]) * len(batch.labels)
+        pieces = batches(data, rows, batch_size, limit=length, shuffle=shuffle, padding=network.sequence.padding)
+        total, right, done = 0.0, 0.0, 0
+        for step, batch in enumerate(pieces, start=1):
+            if starts is not None and (step - 1) % STEPS_A_START == 0:
+                starts.refresh(weights_of(model))
+            given = batch.ids if starts is None else starts.inputs(batch.ids)
+            loss, accuracy = _step(model, given, batch, weights, kinds=network.kinds > 0)
+            total += loss * len(batch.labels)
+            right += accuracy * len(batch.labels)
             done += len(batch.labels)
             if progress is not None:
                 rate = done / (time.perf_counter() - started)
                 progress.step(
                     epoch=number + 1, epochs=epochs, step=step, steps=steps, loss=total / done, rows_per_s=rate
                 )
-        scores = score_rows(model, data, validation, length)
+        if starts is not None:
+            starts.refresh(weights_of(model))
+        scores = score_rows(model, data, validation, network.sequence, starts)
         truth = data.labels[validation]
         outcome = Epoch(
             number + 1,
             total / max(done, 1),
+            right / max(done, 1),
             log_loss(scores, truth > 0) or 0.0,
             float(np.mean((scores >= 0.5) == (truth > 0))),
             time.perf_counter() - started,
@@ -217,11 +245,37 @@ def fit(
             keeper.save(
                 State(tuple(history), best_weights, _values(model.variables), _values(model.optimizer.variables))
             )
-        boards.write(outcome)
+        boards.write(_figures(outcome), outcome.number)
         if progress is not None:
             progress.epoch(outcome)
     load_weights(model, best_weights)
-    return Fitted(network, data, best_weights, tuple(history), model)
+    if starts is not None:
+        starts.refresh(best_weights)
+    return Fitted(network, data, best_weights, tuple(history), model, starts)
+
+
+def _step(
+    model: Any, given: Any, batch: Batch, class_weights: tuple[float, float], *, kinds: bool
+) -> tuple[float, float]:
+    """Train on one batch; return its loss and accuracy."""
+    targets: dict[str, Any] = {"verdict": batch.labels[:, None]}
+    weights = {"verdict": np.where(batch.labels > 0, class_weights[1], class_weights[0]).astype(np.float32)}
+    if kinds:
+        targets["kinds"] = np.maximum(batch.kinds, 0)
+        weights["kinds"] = (batch.kinds != UNKNOWN_KIND).astype(np.float32)
+    told = model.train_on_batch(given, targets, sample_weight=weights, return_dict=True)
+    model.reset_metrics()
+    return float(told["loss"]), float(told["verdict_accuracy" if kinds else "accuracy"])
+
+
+def _figures(outcome: Epoch) -> dict[str, float]:
+    """Return what TensorBoard shows of an epoch, by the names that Keras' own callback gives."""
+    return {
+        "epoch_loss": outcome.loss,
+        "epoch_accuracy": outcome.accuracy,
+        "epoch_val_loss": outcome.validation_loss,
+        "epoch_val_accuracy": outcome.validation_accuracy,
+    }
 
 
 def _best_epoch(history: Sequence[Epoch]) -> int:
@@ -257,7 +311,7 @@ def _compile(
     made = keras.optimizers.get(optimizer)
     rate: Any = float(np.asarray(made.learning_rate)) if learning_rate is None else learning_rate
     if settings.decay or settings.warm_up:
-        warm_up = max(1, round(steps * settings.warm_up))
+        warm_up = max(1, round(steps * (settings.warm_up or 0.0)))
         rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0,
             decay_steps=max(1, steps - warm_up) if settings.decay else 10**9,
@@ -271,35 +325,14 @@ def _compile(
         weights["kinds"] = settings.kinds_weight
     # Without XLA: its LSTM loop is five times slower on a CPU than TensorFlow's own.
     model.compile(
-        type(made)(learning_rate=rate, global_clipnorm=clip_norm), loss=loss, loss_weights=weights, jit_compile=False
+        type(made)(learning_rate=rate, global_clipnorm=clip_norm),
+        loss=loss,
+        loss_weights=weights,
+        metrics={"verdict": ["accuracy"]},
+        jit_compile=False,
     )
 
 
 def _class_weights(labels: IntArray) -> tuple[float, float]:
     attacks = float(labels.mean())
     return 0.5 / max(1 - attacks, 1e-6), 0.5 / max(attacks, 1e-6)
-
-
-class _Boards:
-    """TensorBoard event files, with what TensorFlow itself brings; nothing without a folder."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._writer: Any = None
-        if folder is not None:
-            import tensorflow as tf  # noqa: PLC0415 - the event files are TensorFlow's own format
-
-            self._summary = tf.compat.v1.Summary
-            with tf.Graph().as_default():  # the writer refuses to be made under eager execution; it adds no nodes
-                self._writer = tf.compat.v1.summary.FileWriter(str(folder))
-
-    def write(self, outcome: Epoch) -> None:
-        if self._writer is None:
-            return
-        values = {
-            "epoch_loss": outcome.loss,
-            "epoch_val_loss": outcome.validation_loss,
-            "epoch_val_accuracy": outcome.validation_accuracy,
-        }
-        scalars = [self._summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
-        self._writer.add_summary(self._summary(value=scalars), outcome.number)
-        self._writer.flush()

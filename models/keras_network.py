@@ -13,6 +13,7 @@ import numpy as np
 
 from weirlog.models.engines import FloatArray
 from weirlog.models.errors import ArtifactError, MissingExtraError
+from weirlog.models.initialisation import Initialisation
 from weirlog.models.network import Lstm, Network, Recurrent
 
 
@@ -33,11 +34,14 @@ def import_keras() -> Any:
     return keras
 
 
-def build(network: Network) -> Any:
+def build(network: Network, *, started: bool = False) -> Any:
     """Return an uncompiled `keras.Model` with random weights.
 
     Its input is (n, steps) token ids, padded: training takes as few steps as its batch needs. Its outputs are a dictionary: "verdict" (n, 1), and "kinds" (n, K)
     where the network has that head.
+
+    With `started` it takes the state to begin with as well: a list of the ids and of every part of the state, (n, units)
+    each, as `weirlog.models.pad_states` orders them.
     """
     keras = import_keras()
     layers = keras.layers
@@ -45,16 +49,26 @@ def build(network: Network) -> Any:
     x = layers.Embedding(
         network.embedding.vocabulary,
         network.embedding.dimension,
-        mask_zero=network.sequence.masked,
+        mask_zero=network.sequence.masked and network.pooling == "last",
         name="embedding",
     )(ids)
     if network.embedding.dropout:
         x = layers.Dropout(network.embedding.dropout, name="embedding_dropout")(x)
+    states: list[Any] = []
     for index, layer in enumerate(network.recurrent):
         last = index + 1 == len(network.recurrent)
-        x = _recurrent(keras, layer, f"recurrent_{index}", sequences=not last or network.pooling == "max")(x)
+        made = _recurrent(keras, layer, f"recurrent_{index}", sequences=not last or network.pooling == "max")
+        parts = [keras.Input((layer.units,), name=f"state_{index}_{part}") for part in _state(layer)] if started else []
+        states += parts
+        x = made(x, initial_state=parts) if started else made(x)
         if last and network.pooling == "max":
+            if network.sequence.masked:
+                # Pads stand behind: they change no output before them, and become zeros here.
+                real = keras.ops.cast(keras.ops.not_equal(ids, 0), x.dtype)
+                x = keras.ops.multiply(x, keras.ops.expand_dims(real, -1))
             x = layers.GlobalMaxPooling1D(name="pooling")(x)
+            if network.sequence.masked:
+                x = keras.ops.relu(x)
         if layer.dropout:
             x = layers.Dropout(layer.dropout, name=f"recurrent_{index}_dropout")(x)
     for index, dense in enumerate(network.hidden):
@@ -64,7 +78,7 @@ def build(network: Network) -> Any:
     outputs = {"verdict": layers.Dense(1, "sigmoid", name="verdict")(x)}
     if network.kinds:
         outputs["kinds"] = layers.Dense(network.kinds, "softmax", name="kinds")(x)
-    return keras.Model(ids, outputs)
+    return keras.Model([ids, *states] if started else ids, outputs)
 
 
 def weights_of(model: Any) -> dict[str, FloatArray]:
@@ -94,6 +108,27 @@ def load_weights(model: Any, weights: Mapping[str, FloatArray]) -> None:
             layer.set_weights([weights[f"{name}.{part}"] for part in _parts(layer.name)])
 
 
+def initialise(model: Any, network: Network, initial: Initialisation, seed: int) -> None:
+    """Set the weights of a model made by `build` that `initial` speaks of."""
+    random = np.random.default_rng((seed, 2))
+    weights = dict(weights_of(model))
+    if initial.embedding is not None:
+        shape = weights["embedding.weight"].shape
+        weights["embedding.weight"] = random.normal(0.0, initial.embedding, shape).astype(np.float32)
+        # Pads begin as nothing: a state of zeros stays zeros over a thousand of them.
+        weights["embedding.weight"][0] = 0.0
+    for index, layer in enumerate(network.recurrent):
+        name = f"recurrent.{index}"
+        if isinstance(layer, Lstm) and initial.memory_steps is not None:
+            bias = weights[f"{name}.bias"].copy()
+            forget = np.log(random.uniform(1.0, max(initial.memory_steps - 1, 1), layer.units))
+            bias[: layer.units], bias[layer.units : 2 * layer.units] = -forget, forget
+            weights[f"{name}.bias"] = bias
+        elif not isinstance(layer, Lstm) and initial.identity is not None:
+            weights[f"{name}.recurrent"] = np.eye(layer.units, dtype=np.float32) * np.float32(initial.identity)
+    load_weights(model, weights)
+
+
 def _parts(layer: str) -> tuple[str, ...]:
     if layer == "embedding":
         return ("weight",)
@@ -111,6 +146,10 @@ def _recurrent(keras: Any, layer: Recurrent, name: str, *, sequences: bool) -> A
         recurrent_activation = _activation(keras, layer.recurrent_activation)
         return keras.layers.LSTM(layer.units, recurrent_activation=recurrent_activation, **settings)
     return keras.layers.SimpleRNN(layer.units, **settings)
+
+
+def _state(layer: Recurrent) -> str:
+    return "hc" if isinstance(layer, Lstm) else "h"
 
 
 def _activation(keras: Any, name: str) -> str | Callable[[Any], Any]:

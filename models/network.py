@@ -108,8 +108,8 @@ class Network(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     Attributes:
         recurrent: from the embedding upwards; each hands its whole sequence of outputs to the next.
-        pooling: what is made of the last one's outputs: the "last" of them, or each unit's "max" over all time steps,
-            pads included.
+        pooling: what is made of the last one's outputs: the "last" of them, or each unit's "max" over all time steps:
+            pads included, or where those are skipped over the ids alone and 0.
         hidden: dense layers between the pooling and the heads.
         kinds: classes of the second head, 0 for none.
     """
@@ -122,9 +122,9 @@ class Network(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kinds: Annotated[int, Meta(ge=0, le=1024)] = 0
 
     def __post_init__(self) -> None:
-        if self.pooling == "max" and self.sequence.masked:
-            # Keras' GlobalMaxPooling1D takes no mask: what it would see in masked steps differs by backend.
-            raise ValueError('pooling "max" over a masked sequence is not defined; unset `masked`')
+        if self.pooling == "max" and self.sequence.masked and self.sequence.padding == "pre":
+            # Behind the ids, a skipped pad is an output left out. In front, every step would have to ask for the mask.
+            raise ValueError('pooling "max" over a masked sequence needs `padding: post`')
 
     @property
     def features(self) -> int:

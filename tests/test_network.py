@@ -76,7 +76,7 @@ def test_the_layers_are_told_in_order() -> None:
     ]
 
 
-def test_max_pooling_over_a_masked_sequence_is_refused() -> None:
+def test_max_pooling_over_pads_in_front_that_are_masked_is_refused() -> None:
     with pytest.raises(ValueError, match="max"):
         Network(embedding=Embedding(9, 2), recurrent=(Lstm(2),), pooling="max", sequence=Sequence(9, masked=True))
 

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from weirlog.models.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from weirlog.models.artifact import Artifact
 
+log = structlog.get_logger(__name__)
+
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
-ENGINES: Final = ("auto", "numpy", "tensorflow")
-"""The names that `engine` knows; "auto" is the fastest on this machine."""
+ENGINES: Final = ("auto", "numba", "numpy", "tensorflow")
+"""The names that `engine` knows; "auto" is numba, or numpy where that cannot run a model or be compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,21 @@ class TokenBatch:
 
     def __len__(self) -> int:
         return int(self.lengths.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ReuseLimits:
+    """What may be kept so that no work is done twice. Scores are the same whatever these are.
+
+    Attributes:
+        share_prefixes: whether requests of a batch share the steps of a common beginning.
+        prefix_bytes: memory for the states of beginnings, kept for later batches; 0 keeps none.
+        duplicate_bytes: memory for the verdicts of texts, kept for when the same text comes again; 0 keeps none.
+    """
+
+    share_prefixes: bool = True
+    prefix_bytes: int = 4 << 20
+    duplicate_bytes: int = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +91,13 @@ class Engine(Protocol):
         ...
 
 
-def engine(name: str, artifact: Artifact) -> Engine:
+def engine(name: str, artifact: Artifact, reuse: ReuseLimits | None = None) -> Engine:
     """Return the engine called `name`, with the artifact's network loaded.
+
+    Args:
+        name: one of ENGINES.
+        artifact: the model.
+        reuse: what may be kept to spare work; None for the defaults. Engines that keep nothing ignore it.
 
     Raises:
         UnsupportedError: there is no such engine, or it cannot run this network exactly.
@@ -82,7 +105,17 @@ def engine(name: str, artifact: Artifact) -> Engine:
     """
     # Engines are imported when chosen: TensorFlow takes 5 s and 500 MB, and artifact.py needs this module's types.
     match name:
-        case "auto" | "numpy":
+        case "auto":
+            try:
+                return engine("numba", artifact, reuse)
+            except (UnsupportedError, ImportError) as error:
+                log.warning("the numba engine cannot be used; numpy takes its place", reason=str(error))
+                return engine("numpy", artifact)
+        case "numba":
+            from weirlog.models.engines.numba import NumbaEngine  # noqa: PLC0415
+
+            return NumbaEngine(artifact, reuse or ReuseLimits())
+        case "numpy":
             from weirlog.models.engines.numpy import NumpyEngine  # noqa: PLC0415
 
             return NumpyEngine(artifact)

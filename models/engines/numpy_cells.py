@@ -67,10 +67,12 @@ class Cell(Protocol):
 
     Attributes:
         kernel: (inputs, g) and `bias` (g,): what turns the layer's input into the `gates` that `step` takes.
+        recurrent: (units, g) what the layer's own output adds to them.
         state: how many arrays of shape (n, units) its state has; the first is its output.
     """
 
     kernel: FloatArray
+    recurrent: FloatArray
     bias: FloatArray
     units: int
     state: int
@@ -93,7 +95,7 @@ class LstmCell:
         self._one_tanh = layer.activation == "tanh" and layer.recurrent_activation == "sigmoid"
         self._output = self._cell.apply
         self._output_scale = np.float32(self._cell.scale)
-        self.kernel, self._recurrent, self.bias = (self._arrange(array) for array in (kernel, recurrent, bias))
+        self.kernel, self.recurrent, self.bias = (self._arrange(array) for array in (kernel, recurrent, bias))
 
     def _arrange(self, array: FloatArray) -> FloatArray:
         """Bring Keras' gates i, f, c, o into the order i, f, o, c, each scaled for its activation."""
@@ -104,7 +106,7 @@ class LstmCell:
     def step(self, gates: FloatArray, scratch: FloatArray, state: Sequence[FloatArray]) -> None:
         hidden, carry = state
         units = self.units
-        np.matmul(hidden, self._recurrent, out=scratch)
+        np.matmul(hidden, self.recurrent, out=scratch)
         gates += scratch
         sigmoids = gates[:, : 3 * units]
         candidate = gates[:, 3 * units :]
@@ -131,13 +133,13 @@ class SimpleRnnCell:
         self.units = layer.units
         activation = NONLINEARITIES[layer.activation]
         self._apply = activation.apply
-        self.kernel, self._recurrent, self.bias = (
+        self.kernel, self.recurrent, self.bias = (
             np.ascontiguousarray(array * np.float32(activation.scale)) for array in (kernel, recurrent, bias)
         )
 
     def step(self, gates: FloatArray, scratch: FloatArray, state: Sequence[FloatArray]) -> None:
         (hidden,) = state
-        np.matmul(hidden, self._recurrent, out=scratch)
+        np.matmul(hidden, self.recurrent, out=scratch)
         np.add(gates, scratch, out=hidden)
         self._apply(hidden)
 

@@ -85,6 +85,8 @@ class _Graph:
             x = self._recurrent(f"recurrent.{index}", layer, x, lengths, last_only=last_only)
         if network.pooling == "max":
             x = self._node("ReduceMax", x, axes=[0], keepdims=0)
+            if network.sequence.masked:
+                x = self._node("Relu", x)
         for index, dense in enumerate(network.hidden):
             x = self._activate(self._dense(f"hidden.{index}", x), dense.activation)
         heads = [("verdict", "Sigmoid", 1), *([("kinds", "Softmax", network.kinds)] if network.kinds else [])]

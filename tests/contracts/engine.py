@@ -69,7 +69,9 @@ def by_definition(artifact: Artifact, ids: Sequence[int]) -> tuple[float, Double
                 hidden = activated(layer.activation, gates)
             states.append(hidden)
         outputs = np.array(states[1:]).reshape(-1, layer.units)
-    features = outputs.max(axis=0) if network.pooling == "max" else states[-1]
+    features = states[-1]
+    if network.pooling == "max":
+        features = outputs.max(axis=0, initial=0.0 if network.sequence.masked else -np.inf)
     for index, layer in enumerate(network.hidden):
         assert isinstance(layer, Dense)
         features = activated(

@@ -1,0 +1,336 @@
+"""The network as machine code: the NumPy engine's three tricks at nine tenths of the processor's own matrix product.
+
+Beside them it does no work twice. Requests that begin alike share the steps of their common beginning: within a batch,
+and through a bounded tree of beginnings seen before, also with earlier batches. That is exact: a state depends on the ids
+before it and on nothing else, and every row's arithmetic is the same whatever lane it runs in, so scores are equal to the
+last bit with sharing and without.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from weirlog.models.artifact import Artifact
+from weirlog.models.engines import FloatArray, IntArray, ReuseLimits, Scores, TokenBatch
+from weirlog.models.engines.machine_code import Library, Processor, library
+from weirlog.models.engines.numpy import ROWS, NumpyEngine
+from weirlog.models.engines.numpy_cells import Cell, probability, softmax
+from weirlog.models.errors import UnsupportedError
+from weirlog.models.network import Lstm, Network
+from weirlog.models.tokenizer import pad
+
+log = structlog.get_logger(__name__)
+
+Integers = npt.NDArray[np.int64]
+
+GROUPS: Final = 4  # as in numba_kernel.py
+SETTLED: Final = 1e-6
+"""From where on more pads change no part of the state by more than this, nor by more than this share of it, one state
+stands for all: ten times less than engines may differ, and what rounding alone does to a long request."""
+TILES: Final = {"avx512f": ((16, 4), (16, 6), (8, 4)), "avx2": ((8, 2), (8, 3), (8, 4)), "": ((4, 2), (4, 4))}
+"""Units × rows of the tiles that are tried, by what the processor must have: as many as fill its registers."""
+TRIAL_STEPS: Final = 48
+TRIAL_ROUNDS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A shape of tile, and a network's weights packed for it.
+
+    Attributes:
+        layout: (layers, 6) sizes and places of each layer; see numba_kernel.py.
+        weights: every layer's, and the biases of all but the first.
+        table: (vocabulary, gates × padded units) the first layer's pre-activations.
+        starts: (1 or length + 1, state) the states that rows begin with.
+        most: where in the floats the running maxima stand, 0 for none.
+        floats: how many of them one run needs.
+        feature: where in a state the features begin.
+    """
+
+    width: int
+    rows: int
+    layout: Integers
+    weights: FloatArray
+    table: FloatArray
+    starts: FloatArray
+    most: int
+    floats: int
+    feature: int
+
+    def __str__(self) -> str:
+        return f"{self.rows} × {self.width}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """How much work was spared since the start, in token ids.
+
+    Attributes:
+        ids: ids that were to be read.
+        in_batch: spared since another request of the same batch began so.
+        across_batches: spared since an earlier batch held the beginning.
+    """
+
+    ids: int = 0
+    in_batch: int = 0
+    across_batches: int = 0
+
+
+class PrefixTree:
+    """States of beginnings seen before; the least recently used leaves go first. Guarded by the engine's lock.
+
+    Args:
+        limit_bytes: of states, nodes aside; 0 holds none.
+        state_size: floats of a state.
+    """
+
+    def __init__(self, limit_bytes: int, state_size: int) -> None:
+        self.capacity = max(limit_bytes // (state_size * 4), 2) if limit_bytes else 0
+        self.nodes = np.zeros((5, self.capacity), np.int32)
+        self.following = np.full(self.capacity, -1, np.int64)
+        self.states = np.empty((self.capacity, state_size), np.float32)
+        self.hand = np.array([1, 0], np.int64)  # the next free node, and where the eviction's hand stands
+
+
+class NumbaEngine(NumpyEngine):
+    """Scores with kernels that Numba compiled. Heads, checks and traces are the NumPy engine's.
+
+    Args:
+        artifact: the model.
+        limits: whether beginnings are shared, and what may be kept of them.
+        processor: what to compile for; None for this machine's.
+
+    Raises:
+        UnsupportedError: this engine has no cell of this kind, or the kernels cannot be compiled.
+    """
+
+    name = "numba"
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        limits: ReuseLimits = ReuseLimits(),  # noqa: B008 - it is frozen
+        *,
+        processor: Processor | None = None,
+    ) -> None:
+        super().__init__(artifact)
+        processor = processor or Processor.this()
+        cell = _cell_name(self.network)
+        shapes = next(shapes for feature, shapes in TILES.items() if not feature or processor.has(feature))
+        self._library: Library = library(cell, shapes, processor)
+        self._settled_from = self._settled_pads()
+        self._shares = limits.share_prefixes
+        self._lock = threading.Lock()
+        self._reuse = Reuse()
+        self.tile = self._fastest([_pack(self, width, rows) for width, rows in shapes])
+        self._tree = PrefixTree(limits.prefix_bytes if limits.share_prefixes else 0, self.tile.starts.shape[1])
+
+    @property
+    def reuse(self) -> Reuse:
+        """What sharing has spared so far."""
+        with self._lock:
+            return self._reuse
+
+    def score(self, batch: TokenBatch) -> Scores:
+        """Score sequences, in the order given.
+
+        Raises:
+            VocabularyError: an id is not from 1 to the artifact's vocabulary size, exclusive.
+
+        Blocks for one forward pass, without the GIL.
+        """
+        self.check(batch.ids)
+        lengths, firsts, _ = self.plan(batch)
+        ids = batch.ids
+        if self.runs_on:
+            ids = np.ascontiguousarray(pad(batch, self.length, padding="post")).reshape(-1)
+            lengths = np.full_like(lengths, self.length)
+            firsts = np.arange(len(batch)) * self.length
+        order = np.asarray(self._order(ids, firsts, lengths), np.intp)
+        features = np.empty((len(batch), self.cells[-1].units), np.float32)
+        for start in range(0, len(batch), ROWS):
+            rows = order[start : start + ROWS]
+            features[rows] = self._features_of(ids, firsts[rows], lengths[rows])
+        logits, kinds = self.heads(features)
+        return Scores(probability(logits), None if kinds is None else softmax(kinds))
+
+    def _order(self, ids: IntArray, firsts: Integers, lengths: Integers) -> Iterable[int]:
+        """Return rows in the order of their ids, so that those that begin alike stand together."""
+        if not self._shares:
+            return range(len(firsts))
+        wide = self.network.embedding.vocabulary > 256
+        text = ids.tobytes() if wide else ids.astype(np.uint8).tobytes()
+        size = ids.itemsize if wide else 1
+        keys = [
+            text[first * size : (first + length) * size]
+            for first, length in zip(firsts.tolist(), lengths.tolist(), strict=True)
+        ]
+        return sorted(range(len(keys)), key=keys.__getitem__)
+
+    def _features_of(self, ids: IntArray, firsts: Integers, lengths: Integers) -> FloatArray:
+        """Return the features of rows in the order of their ids: (n, units)."""
+        tile, tree, count = self.tile, self._tree, len(firsts)
+        pads = self.length - lengths if len(tile.starts) > 1 else np.zeros_like(lengths)
+        shares = (pads >= self._settled_from).astype(np.int64)
+        pool = np.empty((count + 1, tile.starts.shape[1]), np.float32)
+        tile.starts.take(np.where(shares, len(tile.starts) - 1, pads), axis=0, out=pool[:-1])
+        common, depth, ends = np.zeros((3, count), np.int64)
+        saves = np.full(count, -1, np.int64)
+        spared = 0
+        if self._shares:
+            with self._lock:
+                spared = self._library.functions["share"](
+                    count, pool.shape[1], tree.capacity, ids, firsts, lengths, shares, common, depth, ends, saves,
+                    tree.following, tree.nodes, tree.hand, tree.states, pool,
+                )  # fmt: skip
+        steps = self._launch(tile, ids, firsts, lengths, common, depth, saves, pool, tree)
+        total = int(lengths.sum())
+        with self._lock:
+            if self._shares:
+                self._library.functions["settle"](count, tree.capacity, saves, tree.following, tree.nodes)
+            known = self._reuse
+            self._reuse = Reuse(
+                known.ids + total, known.in_batch + total - steps - spared, known.across_batches + spared
+            )
+        return pool[:-1, tile.feature : tile.feature + self.cells[-1].units]
+
+    def _launch(
+        self,
+        tile: Tile,
+        ids: IntArray,
+        firsts: Integers,
+        lengths: Integers,
+        common: Integers,
+        depth: Integers,
+        saves: Integers,
+        pool: FloatArray,
+        tree: PrefixTree,
+    ) -> int:
+        count = len(firsts)
+        integers = np.empty((12, count + GROUPS * tile.rows), np.int64)
+        return self._library.functions[f"run {tile.width},{tile.rows}"](
+            count, len(tile.layout), pool.shape[1], tile.table.shape[1], tile.most, tile.floats, tree.capacity,
+            tile.layout, tile.weights, tile.table, ids, firsts, lengths, common, depth, saves, tree.following, pool,
+            tree.states, np.zeros(tile.floats, np.float32), integers,
+        )  # fmt: skip
+
+    def _settled_pads(self) -> int:
+        """Return from how many pads on the state no longer depends on how many they are."""
+        moving = np.zeros(len(self.starts[0]), bool)
+        for part in self.starts:
+            finite = np.where(np.isfinite(part), part, 0.0)
+            moving |= (np.abs(finite - finite[-1]) > SETTLED * np.maximum(1.0, np.abs(finite[-1]))).any(axis=1)
+        if len(moving) > 1:
+            moving[0] = True  # the maximum over no pads at all is no number
+        return int(np.flatnonzero(moving).max(initial=-1)) + 1
+
+    def _fastest(self, tiles: list[Tile]) -> Tile:
+        """Return the shape that is fastest on this processor, by trying each for about a millisecond."""
+        count = 8 * max(tile.rows for tile in tiles)
+        generator = np.random.default_rng(0)
+        ids = generator.integers(1, max(2, len(self.table)), count * TRIAL_STEPS).astype(np.int32) % len(self.table)
+        firsts = np.arange(count) * TRIAL_STEPS
+        lengths = np.full(count, TRIAL_STEPS)
+        nothing, saves = np.zeros(count, np.int64), np.full(count, -1, np.int64)
+        seconds = dict.fromkeys(range(len(tiles)), float("inf"))
+        for _ in range(TRIAL_ROUNDS):
+            for index, tile in enumerate(tiles):
+                pool = np.zeros((count + 1, tile.starts.shape[1]), np.float32)
+                begun = time.perf_counter()
+                self._launch(
+                    tile, ids, firsts, lengths, nothing, nothing, saves, pool, PrefixTree(0, tile.starts.shape[1])
+                )
+                seconds[index] = min(seconds[index], time.perf_counter() - begun)
+        best = min(seconds, key=seconds.__getitem__)
+        trials = {str(tile): f"{seconds[index] / (count * TRIAL_STEPS) * 1e6:.3f}" for index, tile in enumerate(tiles)}
+        log.info("the engine's tile is chosen by measurement", tile=str(tiles[best]), us_a_character=trials)
+        return tiles[best]
+
+
+def _cell_name(network: Network) -> str:
+    names = set()
+    for layer in network.recurrent:
+        if isinstance(layer, Lstm):
+            gate, activation = layer.recurrent_activation, layer.activation
+            if activation == "tanh" and gate == "sigmoid":
+                names.add("lstm")
+            elif activation == "tanh" and gate.startswith("hard_sigmoid"):
+                names.add("lstm-hard")
+            else:
+                raise UnsupportedError(
+                    f"the numba engine has no LSTM with {activation} and {gate}; use the engine `numpy`"
+                )
+        elif layer.activation in ("tanh", "relu"):
+            names.add(f"rnn-{layer.activation}")
+        else:
+            raise UnsupportedError(f"the numba engine has no RNN with {layer.activation}; use the engine `numpy`")
+    if len(names) != 1:
+        raise UnsupportedError(
+            "the numba engine runs layers of one kind; this model mixes them: use the engine `numpy`"
+        )
+    return names.pop()
+
+
+def _pack(engine: NumpyEngine, width: int, rows: int) -> Tile:
+    """Return the weights of `engine` laid out for tiles of `rows` × `width`: a tile's gates side by side."""
+    lanes = GROUPS * rows
+    layout = np.zeros((len(engine.cells), 6), np.int64)
+    weights: list[FloatArray] = []
+    packed = floats = 0
+    below = 0
+    for index, cell in enumerate(engine.cells):
+        units = -(-cell.units // width) * width
+        parts = [_columns(cell.recurrent, cell, units, width)]
+        if index > 0:
+            parts.insert(0, _columns(cell.kernel, cell, below, width))
+        matrix = np.concatenate(parts)
+        layout[index] = (
+            len(matrix), units, packed, packed + matrix.size, floats, floats + 2 * lanes * len(matrix),
+        )  # fmt: skip
+        # (column of tiles, input, gate, unit of the tile): a tile reads its weights from end to end.
+        weights.append(matrix.transpose(1, 0, 2, 3).ravel())
+        weights.append(_columns(cell.bias[np.newaxis], cell, 1, width).ravel())
+        packed += matrix.size + weights[-1].size
+        floats += 2 * lanes * len(matrix) + lanes * units
+        below = units
+    most = floats if engine.network.pooling == "max" else 0
+    sizes = [int(layout[index, 1]) for index, cell in enumerate(engine.cells) for _ in range(cell.state)]
+    feature = sum(sizes) - sizes[-1] * engine.cells[-1].state
+    if most:
+        feature = sum(sizes)
+        sizes.append(sizes[-1])
+    starts = [
+        np.pad(part, ((0, 0), (0, size - part.shape[1]))) for part, size in zip(engine.starts, sizes, strict=True)
+    ]
+    first = engine.cells[0]
+    return Tile(
+        width=width,
+        rows=rows,
+        layout=layout,
+        weights=np.ascontiguousarray(np.concatenate(weights), np.float32),
+        table=np.ascontiguousarray(
+            _columns(engine.table, first, len(engine.table), width).reshape(len(engine.table), -1)
+        ),
+        starts=np.ascontiguousarray(np.concatenate(starts, axis=1), np.float32),
+        most=most,
+        floats=floats + (lanes * below if most else 0),
+        feature=feature,
+    )
+
+
+def _columns(matrix: FloatArray, cell: Cell, height: int, width: int) -> FloatArray:
+    """Return (rows, gates × units) as (height, columns of tiles, gates, width), zeros where it is too small."""
+    gates = matrix.shape[1] // cell.units
+    units = -(-cell.units // width) * width
+    split = matrix.reshape(len(matrix), gates, cell.units)
+    padded = np.pad(split, ((0, height - len(matrix)), (0, 0), (0, units - cell.units)))
+    columns: FloatArray = padded.reshape(height, gates, units // width, width).transpose(0, 2, 1, 3)
+    return columns
