@@ -8,6 +8,7 @@ from typing import Final
 from weirlog.models.corpus.command_injection import COMMAND_GRAMMAR
 from weirlog.models.corpus.grammar import Chance, Grammar
 from weirlog.models.corpus.markup_injection import MARKUP_GRAMMAR
+from weirlog.models.corpus.probes import PROBE_GRAMMAR
 from weirlog.models.corpus.sql_injection import SQL_GRAMMAR
 
 _RULES: Final = MappingProxyType(
@@ -28,6 +29,7 @@ _RULES: Final = MappingProxyType(
         "xpath": (COMMAND_GRAMMAR, "xpath", 3),
         "ssi": (MARKUP_GRAMMAR, "ssi", 2),
         "deserialization": (COMMAND_GRAMMAR, "deserialization", 4),
+        "probe": (PROBE_GRAMMAR, "probe", 9),
     }
 )
 KINDS: Final = tuple(_RULES)

@@ -13,10 +13,12 @@ from weirlog.models.corpus.attacks import attack_kind, attack_value
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.harmless import harmless
 from weirlog.models.corpus.mutation import respelt
+from weirlog.models.corpus.probes import likeness
 from weirlog.models.corpus.sites import Draft, field_name, site_request
 from weirlog.models.request import JSON, Request
 
 BENIGN: Final = "benign"
+PROBE: Final = "probe"
 DEMO_SEED: Final = 0x77656972  # "weir"; `train` refuses no seed, but its own default is another
 DEMO_HARD_SHARE: Final = 0.02
 """Harmless texts that look like attacks are rare on a real site, and frequent in training."""
@@ -56,9 +58,16 @@ def traffic(seed: int, *, attack_share: float = 0.45, hard_share: float = 0.35) 
         if chance.maybe(attack_share):
             kind = attack_kind(chance)
             value = attack_value(chance, kind)
-            _place(draft, _surrounded(respelt(value, chance, 0.2), chance, kind), chance, kind)
+            if kind == PROBE:
+                _ask_for(draft, respelt(value, chance, 0.1), chance)
+            else:
+                _place(draft, _surrounded(respelt(value, chance, 0.2), chance, kind), chance, kind)
             yield Labelled(_request(draft, chance), 1, kind, "generated attack")
         elif chance.maybe(hard_share):
+            if chance.maybe(0.2):
+                _ask_for(draft, respelt(likeness(chance), chance, 0.1), chance)
+                yield Labelled(_request(draft, chance), 0, BENIGN, "generated hard negative")
+                continue
             text = harmless(chance)
             if chance.maybe(0.15):
                 text += chance.pick((" ", "\n", ", ", "; ")) + harmless(chance)
@@ -110,6 +119,14 @@ def _place(draft: Draft, value: str, chance: Chance, kind: str) -> None:
         draft.method, draft.body = "post", {"raw": value}
     else:
         _set_leaf(draft, value, chance)
+
+
+def _ask_for(draft: Draft, path: str, chance: Chance) -> None:
+    """Make `draft` a request for one path, mostly without parameters."""
+    draft.method, draft.body = chance.pick(("get", "get", "get", "get", "head", "post")), None
+    draft.path = path.lstrip("/").split("/")
+    if chance.maybe(0.85):
+        draft.query = {}
 
 
 def _place_operator(draft: Draft, chance: Chance) -> None:
