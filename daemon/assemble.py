@@ -10,14 +10,15 @@ from typing import Any, Self
 
 import structlog
 
-from weirlog.daemon.config import Config
+from weirlog.daemon.config import Config, Model
 from weirlog.daemon.connect import build_sink, build_sources
 from weirlog.daemon.metrics import PrometheusMetrics
 from weirlog.daemon.web.server import WebServer
 from weirlog.daemon.web.state import RefusedError, WebState
 from weirlog.models.detector import Detector, load_detector
-from weirlog.models.errors import UnparsableError
+from weirlog.models.errors import ArtifactError, UnparsableError
 from weirlog.models.formats import log_format
+from weirlog.models.known_benign import KnownBenign, Pattern, Place
 from weirlog.pipeline.batching import BatchLimits
 from weirlog.pipeline.channel import Channel
 from weirlog.pipeline.delivery import DeliveryWorker
@@ -58,7 +59,7 @@ class Assembly:
 
     def __init__(self, config: Config, clock: Clock, extra_sinks: Sequence[Sink] = ()) -> None:
         self.config = config
-        self.detector = load_detector(config.model.ref, engine=config.model.engine, threshold=config.model.threshold)
+        self.detector = _load_detector(config.model)
         self.metrics = PrometheusMetrics(version("weirlog"))
         self.web_address: str | None = None
         self._clock = clock
@@ -100,7 +101,7 @@ class Assembly:
         return complete
 
     def reload(self, config: Config) -> None:
-        """Load and warm a new model, redaction and formats, then put them in place of the old between two batches.
+        """Load and warm a new model with its tuning, redaction and formats, then put them in place of the old between two batches.
 
         What cannot change while running (sources, sinks, grouping, state directory, web address, batch limits) is
         named in the log and waits for a restart.
@@ -108,7 +109,7 @@ class Assembly:
         Raises:
             ArtifactError: the new model cannot be used; the old one goes on.
         """
-        detector = load_detector(config.model.ref, engine=config.model.engine, threshold=config.model.threshold)
+        detector = _load_detector(config.model)
         judge = self._judge(config, detector)
         self.pipeline.scorer.judge = judge
         self.detector = detector
@@ -116,7 +117,13 @@ class Assembly:
         waiting = [part for part in RESTART_PARTS if getattr(config, part) != getattr(self.config, part)]
         if waiting:
             log.warning("these changes wait for a restart", sections=waiting)
-        log.info("reloaded", model=detector.name, digest=detector.digest[:12], threshold=detector.threshold)
+        log.info(
+            "reloaded",
+            model=detector.name,
+            digest=detector.digest[:12],
+            threshold=detector.threshold,
+            known_benign=len(detector.known_benign),
+        )
 
     def readiness(self) -> list[str]:
         """Return the reasons why the daemon is not ready; none when it is."""
@@ -241,6 +248,33 @@ class Assembly:
             "kind": verdict.kind if verdict.is_attack else None,
             "explanation": explanation and _redactor(self.config).explanation(explanation, request),
         }
+
+
+def _load_detector(model: Model) -> Detector:
+    """Return the detector that the configuration asks for.
+
+    Raises:
+        ArtifactError: the model cannot be used, has no false-positive rates to choose its threshold by, or is another
+            than the one that the tuning was made for.
+    """
+    chosen, tuning = model.chosen_threshold, model.tuning
+    patterns = () if tuning is None else tuning.tuning.known_benign
+    detector = load_detector(
+        model.ref,
+        engine=model.engine,
+        threshold=chosen.score,
+        fp_rate=chosen.rate(),
+        known_benign=KnownBenign(
+            Pattern(Place(pattern.method, pattern.path, pattern.field), pattern.ceiling) for pattern in patterns
+        ),
+    )
+    if tuning is not None and tuning.tuning.model.digest != detector.digest:
+        expected = tuning.tuning.model
+        raise ArtifactError(
+            f"{tuning.path}: made for model {expected.name} {expected.digest[:12]}, and model {detector.name} is "
+            f"{detector.digest[:12]}: its scores mean something else; run `weirlog tune` again, or leave out model.tuning"
+        )
+    return detector
 
 
 def _redactor(config: Config) -> Redactor:

@@ -14,7 +14,9 @@ from typing import Annotated
 
 import typer
 
-from weirlog.daemon import cli_alerts, cli_models, cli_training, exit_status
+from weirlog.daemon import cli_alerts, cli_models, cli_options, cli_training, cli_tune, exit_status
+from weirlog.daemon.cli_options import EngineOption, FormatOption, ModelOption, ThresholdOption
+from weirlog.daemon.threshold import OWN
 
 app = typer.Typer(
     name="weirlog",
@@ -27,28 +29,9 @@ app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_alerts.app, name="alerts")
 app.command("train")(cli_training.train)
 app.command("evaluate")(cli_training.evaluate)
+app.command("tune")(cli_tune.tune)
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration, YAML.")]
-ModelOption = Annotated[str, typer.Option("--model", metavar="REF", help="A bundled model's name, or a directory.")]
-ThresholdOption = Annotated[
-    float | None, typer.Option("--threshold", min=0.0, max=1.0, help="Score of an attack; the model's own by default.")
-]
-
-
-def _check_format(name: str) -> str:
-    from weirlog.models.formats import FORMATS
-
-    if name not in FORMATS:
-        raise typer.BadParameter(f"{name!r} is no log format; there are {', '.join(sorted(FORMATS))}")
-    return name
-
-
-def _check_engine(name: str) -> str:
-    from weirlog.models.engines import ENGINES
-
-    if name not in ENGINES:
-        raise typer.BadParameter(f"{name!r} is no engine; there are {', '.join(sorted(ENGINES))}")
-    return name
 
 
 def _version(wanted: bool) -> None:
@@ -57,12 +40,6 @@ def _version(wanted: bool) -> None:
 
         typer.echo(f"weirlog {version('weirlog')}")
         raise typer.Exit
-
-
-FormatOption = Annotated[
-    str, typer.Option("--format", callback=_check_format, help="auto, hapi, combined or nginx-json.")
-]
-EngineOption = Annotated[str, typer.Option("--engine", callback=_check_engine, help="auto, numpy or tensorflow.")]
 
 
 @app.callback()
@@ -127,12 +104,15 @@ def score(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Standard output by default.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Add the request, redacted, and the explanation.")] = False,
 ) -> None:
-    """Score finished logs: one JSON object a line out, in order; a summary on standard error."""
+    """Score finished logs: one JSON object a line out, in order; a summary on standard error.
+
+    With alerts-per-day:N, how many requests a day there are is read from the times in the inputs first.
+    """
     from weirlog.daemon import scoring_run
 
     raise typer.Exit(
         scoring_run.score(
-            inputs or ["-"], format, model=model, threshold=threshold, engine=engine, output=output, full=full
+            inputs or ["-"], format, model=model, threshold=threshold or OWN, engine=engine, output=output, full=full
         )
     )
 
@@ -157,7 +137,8 @@ def explain(
 
     if (line is None) == (text is None):
         raise typer.BadParameter("give one log line, or one text with --text")
-    detector = load_detector(model, threshold=threshold)
+    score, fp_rate = cli_options.resolve(threshold)
+    detector = load_detector(model, threshold=score, fp_rate=fp_rate)
     if text is not None and not detector.reads_plain_texts:
         raise typer.BadParameter(f"model {detector.name} reads request logs, not texts: give it a log line")
     given = text if line is None else line
@@ -194,10 +175,12 @@ def _told_errors() -> Iterator[None]:
     """Turn the errors that are meant for people into one clear message and an exit status."""
     from weirlog.daemon.config import ConfigurationError
     from weirlog.daemon.lines import InputError
+    from weirlog.daemon.logs import configure_logging
     from weirlog.daemon.printable import printable
     from weirlog.models.errors import ArtifactError, DatasetError, MissingExtraError, ModelError, UnparsableError
     from weirlog.pipeline.errors import PipelineError
 
+    configure_logging(level="warning")  # standard output is for results; the daemon says more, once it runs
     try:
         yield
     except ConfigurationError as error:

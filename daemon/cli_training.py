@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from weirlog.daemon import exit_status
+from weirlog.daemon.cli_options import EngineOption, ModelOption, ThresholdOption, resolve
 from weirlog.daemon.printable import printable
 
 if TYPE_CHECKING:
@@ -140,11 +141,9 @@ def train(
 
 def evaluate(
     data: DataArgument,
-    model: Annotated[
-        str, typer.Option("--model", metavar="REF", help="A bundled model's name, or a directory.")
-    ] = "default",
-    threshold: Annotated[float | None, typer.Option("--threshold", min=0.0, max=1.0)] = None,
-    engine: Annotated[str, typer.Option("--engine", help="auto, numpy or tensorflow.")] = "auto",
+    model: ModelOption = "default",
+    threshold: ThresholdOption = None,
+    engine: EngineOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Measure a model on labelled data, for each file and in all."""
@@ -154,7 +153,8 @@ def evaluate(
     from weirlog.models.detector import load_detector
     from weirlog.models.evaluation import evaluate as measure
 
-    detector = load_detector(model, engine=engine, threshold=threshold)
+    score, fp_rate = resolve(threshold)
+    detector = load_detector(model, engine=engine, threshold=score, fp_rate=fp_rate)
     found: dict[str, Measures] = {}
     scores: list[float] = []
     labels: list[int] = []

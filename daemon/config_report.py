@@ -8,6 +8,8 @@ from pathlib import Path
 from weirlog.daemon.config import Config, FileSink, FileSource, Secret, Security, Sink, Source, WebhookSink
 from weirlog.daemon.config_types import format_duration, format_size, is_loopback, parse_host_port
 from weirlog.daemon.printable import printable
+from weirlog.daemon.threshold import OWN
+from weirlog.daemon.tuning import TuningFile
 
 
 def describe(config: Config) -> list[str]:
@@ -28,8 +30,11 @@ def find_warnings(config: Config, file: Path) -> list[str]:
 def _lines(config: Config) -> Iterator[str]:
     for source in config.sources:
         yield f"source {source.name}: {_source(source)}"
-    threshold = "its own threshold" if config.model.threshold is None else f"threshold {config.model.threshold:g}"
+    chosen = config.model.chosen_threshold
+    threshold = "its own threshold" if chosen == OWN else f"threshold {chosen}"
     yield f"model: {config.model.ref}, {threshold}, engine {config.model.engine}"
+    if config.model.tuning is not None:
+        yield _tuning(config.model.tuning)
     batch = config.batch
     yield (
         f"batch: up to {batch.max_records} records, {format_size(batch.max_bytes)}, {batch.max_delay_ms:g} ms of waiting"
@@ -46,6 +51,15 @@ def _lines(config: Config) -> Iterator[str]:
     outbox = config.outbox
     yield f"outbox: up to {format_size(outbox.max_size)}, delivered alerts kept {format_duration(outbox.keep)}"
     yield f"web: http://{config.listen}/" if config.listen else "web: none"
+
+
+def _tuning(file: TuningFile) -> str:
+    tuning = file.tuning
+    volume = "" if tuning.requests_per_day is None else f", {tuning.requests_per_day:,.0f} requests a day"
+    return (
+        f"tuning: {file.path}: threshold {tuning.threshold:g}, {len(tuning.known_benign)} patterns known to be benign"
+        f"{volume}; for model {tuning.model.name} {tuning.model.digest[:12]} alone"
+    )
 
 
 def _source(source: Source) -> str:

@@ -59,7 +59,7 @@ class LineScorer:
             OSError: the output takes no more.
         """
         number = 0
-        for batch in _batches(lines):
+        for batch in batches(lines):
             rows = self._judge(batch)
             # ASCII alone: nothing that an attacker wrote reaches a terminal as a control sequence.
             output.writelines(
@@ -112,7 +112,8 @@ def _unparsable(reason: str) -> dict[str, Any]:
     return {"score": None, "verdict": "unparsable", "kind": None, "error": reason}
 
 
-def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Yield `lines` in lists of at most BATCH_LINES and about BATCH_BYTES."""
     batch: list[Line] = []
     size = 0
     for line in lines:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from weirlog.daemon import exit_status
-from weirlog.daemon.lines import InputError, read_lines, size_of
+from weirlog.daemon.lines import STANDARD_INPUT, InputError, read_lines, size_of
 from weirlog.daemon.printable import printable
+from weirlog.daemon.progress import progress_bar
 from weirlog.daemon.score import LineScorer, Tally
+from weirlog.daemon.threshold import Threshold, ThresholdError
+from weirlog.daemon.volume import LEAST_SPAN_S, Volume
 from weirlog.models.detector import load_detector
-from weirlog.models.formats import log_format
+from weirlog.models.errors import UnparsableError
+from weirlog.models.formats import LogFormat, log_format
 from weirlog.models.formats.plain import PlainFormat
 from weirlog.pipeline.redaction import Redactor
 
@@ -27,7 +30,7 @@ def score(
     format_name: str,
     *,
     model: str,
-    threshold: float | None,
+    threshold: Threshold,
     engine: str,
     output: Path | None,
     full: bool,
@@ -36,19 +39,28 @@ def score(
 
     Raises:
         ModelError: the model cannot be used.
+        InputError: the threshold depends on how many requests a day there are, and the inputs do not tell.
     """
-    detector = load_detector(model, engine=engine, threshold=threshold)
+    if threshold.needs_volume:
+        threshold = threshold.at_volume(_volume(inputs, log_format(format_name), threshold))
+    try:
+        fp_rate = threshold.rate()
+    except ThresholdError as error:
+        raise InputError(str(error)) from None
+    detector = load_detector(model, engine=engine, threshold=threshold.score, fp_rate=fp_rate)
     # A model of texts reads a text a line, unless it is told that these are logs.
     lines_are = PlainFormat() if detector.reads_plain_texts and format_name == "auto" else log_format(format_name)
     scorer = LineScorer(detector, lines_are, Redactor(), full=full)
     errors = Console(stderr=True, highlight=False, markup=False)
     failures: list[str] = []
     started = time.monotonic()
-    with _opened(output) as target, _progress(errors, size_of(inputs)) as bar:
+    with _opened(output) as target, progress_bar(errors, size_of(inputs)) as bar:
         for name in inputs:
             try:
                 lines = read_lines(name, bar.advance)
-                scorer.score(lines, target, bar.tell, **({"input": name} if len(inputs) > 1 else {}))
+                scorer.score(
+                    lines, target, lambda tally: bar.tell(_found(tally)), **({"input": name} if len(inputs) > 1 else {})
+                )
             except InputError as error:
                 failures.append(str(error))
             bar.next_input()
@@ -64,34 +76,26 @@ def score(
     return exit_status.FAILED if failures else exit_status.DONE
 
 
-class _Bar:
-    """A progress bar over the bytes of all inputs, as they lie on disk."""
-
-    def __init__(self, progress: Progress, total_bytes: int | None) -> None:
-        self._progress = progress
-        self._task = progress.add_task("scoring", total=total_bytes, found="")
-        self._before = 0
-        self._position = 0
-
-    def advance(self, position: int) -> None:
-        """Say how much of the present input has been read."""
-        self._position = position
-        self._progress.update(self._task, completed=self._before + position)
-
-    def next_input(self) -> None:
-        self._before += self._position
-        self._position = 0
-
-    def tell(self, tally: Tally) -> None:
-        """Say what has been found so far."""
-        self._progress.update(self._task, found=f"{tally.lines:,} lines, {tally.attacks:,} attacks")
+def _found(tally: Tally) -> str:
+    return f"{tally.lines:,} lines, {tally.attacks:,} attacks"
 
 
-@contextmanager
-def _progress(console: Console, total_bytes: int | None) -> Iterator[_Bar]:
-    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[found]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield _Bar(progress, total_bytes)
+def _volume(inputs: Sequence[str], lines_are: LogFormat, threshold: Threshold) -> float:
+    """Return requests a day, from the times in all inputs: one more pass over them, without scoring."""
+    volume = Volume()
+    for name in inputs:
+        if name == STANDARD_INPUT:
+            raise InputError(f"standard input can be read only once: write {threshold}@REQUESTS, as in {threshold}@1e6")
+        with suppress(InputError):  # the pass that scores will tell
+            for line in read_lines(name, lambda _: None):
+                with suppress(UnparsableError):  # no request, hence no part of the volume
+                    volume.add(lines_are.parse(line.payload).time)
+    if volume.per_day is None:
+        raise InputError(
+            f"the times in the inputs span less than {LEAST_SPAN_S / 60:.0f} minutes, or there are none: write "
+            f"{threshold}@REQUESTS, with the number of requests a day"
+        )
+    return volume.per_day
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from weirlog.models.engines import Engine, FloatArray, IntArray, Scores, TokenBa
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import ArtifactError
 from weirlog.models.explanation import explain
+from weirlog.models.known_benign import KnownBenign
 from weirlog.models.network import Sequence as Reading
 from weirlog.models.request import Request
 from weirlog.models.text import CanonicalText, PlainText, text_preparation
@@ -42,13 +44,20 @@ class Detector:
         artifact: the model.
         engine: runs its network.
         threshold: the score from which a request counts as an attack; None for the artifact's own.
+        known_benign: requests that count as one only from higher scores on.
 
     Raises:
         ArtifactError: the threshold is not in [0, 1].
         UnsupportedError: this release does not know the artifact's text preparation.
     """
 
-    def __init__(self, artifact: Artifact, engine: Engine, threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        engine: Engine,
+        threshold: float | None = None,
+        known_benign: KnownBenign | None = None,
+    ) -> None:
         self.name = artifact.name
         self.digest = artifact.digest
         self.kinds = artifact.kinds
@@ -56,6 +65,7 @@ class Detector:
         self.threshold = artifact.threshold if threshold is None else threshold
         if not 0.0 <= self.threshold <= 1.0:
             raise ArtifactError(f"threshold {self.threshold} of model {self.name} is not in [0, 1]")
+        self.known_benign = known_benign or KnownBenign()
         self._engine = engine
         # Only the NumPy engine tells how a score grew; it gives every other engine's numbers within 1e-5.
         self._tracer = engine if isinstance(engine, NumpyEngine) else NumpyEngine(artifact)
@@ -83,7 +93,8 @@ class Detector:
         The worst window speaks for a text that is longer than the network reads at once. Texts that are equal are
         scored once.
 
-        Blocks for one pass of tokenizer and engine over the different texts. Memory is about 12 bytes a character.
+        Blocks for one pass of tokenizer and engine over the different texts, and for an explanation of each attack that
+        may be known to be benign. Memory is about 12 bytes a character.
         """
         places: dict[str, int] = {}
         rows = [places.setdefault(self.text(request).text, len(places)) for request in requests]
@@ -91,7 +102,23 @@ class Detector:
             return []
         windows = cut(self._tokenizer.encode(list(places)), self._reading)
         verdicts = self._verdicts(self._engine.score(windows.batch), windows.first)
-        return [verdicts[row] for row in rows]
+        judged = [verdicts[row] for row in rows]
+        return self._spared(requests, judged) if self.known_benign else judged
+
+    def _spared(self, requests: Sequence[Request], verdicts: list[Verdict]) -> list[Verdict]:
+        """Raise the threshold of those attacks whose suspicious field is known to be benign up to some score."""
+        suspects = {
+            place: ceilings
+            for place, verdict in enumerate(verdicts)
+            if verdict.is_attack and (ceilings := self.known_benign.ceilings(requests[place]))
+        }
+        explanations = self.explain_all([requests[place] for place in suspects])
+        for (place, ceilings), explanation in zip(suspects.items(), explanations, strict=True):
+            ceiling = None if explanation is None else ceilings.get(explanation.field)
+            if ceiling is not None and ceiling >= self.threshold:
+                # The ceiling itself is still benign, a threshold is already an attack.
+                verdicts[place] = replace(verdicts[place], threshold=math.nextafter(ceiling, math.inf))
+        return verdicts
 
     def explain(self, request: Request) -> Explanation | None:
         """Return what drove one request's score, or None where nothing raised it. See `explain_all`."""
@@ -184,6 +211,7 @@ def load_detector(
     engine: str = "auto",
     threshold: float | None = None,
     fp_rate: float | None = None,
+    known_benign: KnownBenign | None = None,
 ) -> Detector:
     """Return a detector over a bundled model or one in a directory.
 
@@ -192,6 +220,7 @@ def load_detector(
         engine: runs its network.
         threshold: the score from which a request counts as an attack; None for the artifact's own.
         fp_rate: the share of benign requests that may reach the threshold, in place of a threshold.
+        known_benign: requests that count as an attack only from higher scores on.
 
     Raises:
         ArtifactError: the model is missing, changed, or cannot be used, or its false-positive rates were not measured.
@@ -201,4 +230,4 @@ def load_detector(
     artifact = load(ref)
     if fp_rate is not None:
         threshold = artifact.threshold_for(fp_rate).threshold
-    return Detector(artifact, engines.engine(engine, artifact), threshold)
+    return Detector(artifact, engines.engine(engine, artifact), threshold, known_benign)
