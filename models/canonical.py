@@ -51,6 +51,7 @@ _OVERLONG = re.compile(
 _BASE64 = re.compile(rf"[A-Za-z0-9+/_-]{{{BASE64_CHARACTERS},}}={{0,2}}")
 _BASE64_URL = str.maketrans("-_", "+/")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
+_TEXT_DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
 _TEXT_SIGNS = b" <>'\"(){}[];=:/.,|&$\r\n"
 _PLAIN = re.compile(r"[ -$'-\[\]-~\n]*+")  # printable ASCII without % & \, and newlines, which are counted
 _REPEAT = re.compile(rf"(.)\1{{{REPEAT_LIMIT},}}", re.DOTALL)
@@ -230,6 +231,10 @@ def _base64_text(run: str) -> str | None:
 def _base64_part(part: str) -> str | None:
     # Without upper case every third byte of the text would lie in h…z: nobody's attack, and nearly every path.
     if len(part) < BASE64_CHARACTERS or len(part) % 4 == 1 or part == part.lower():
+        return None
+    # The first of four digits holds a byte's upper six bits: g…z, 0…9, + and / there make it 128 or more, no text's. One
+    # in ten bytes may be strange; counting these spares decoding nearly every path and word that is none.
+    if len(part[::4].encode().translate(None, _TEXT_DIGITS)) * 10 > len(part) * 3 // 4:
         return None
     raw = binascii.a2b_base64(part.translate(_BASE64_URL) + "=" * (-len(part) % 4))
     if raw.count(0) * 2 == len(raw):  # UTF-16, as PowerShell's -EncodedCommand takes it

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
@@ -28,6 +29,9 @@ PREFIX_CHARACTERS: Final = 64
 """How much of a long container's key its leaves repeat, so that the text stays linear in the request."""
 FIELD_CHARACTERS: Final = 128
 """How much of a key a field's name keeps."""
+TELLING_ENTRIES: Final = 2048
+"""Headers remembered per instance, of at most TELLING_CHARACTERS each: 1 MB."""
+TELLING_CHARACTERS: Final = 256
 FAST_LEAVES: Final = 256
 """A request with more values than this is not tried as one text."""
 INTEGER_BITS: Final = 8192
@@ -113,8 +117,12 @@ class TextPreparation(Protocol):
 
     version: str
 
-    def prepare(self, request: Request) -> CanonicalText:
+    def text(self, request: Request) -> str:
         """Return the request's text. Raises nothing, in time linear in the request's size."""
+        ...
+
+    def prepare(self, request: Request) -> CanonicalText:
+        """Return the request's text and where its fields stand in it, which only an explanation needs."""
         ...
 
 
@@ -126,9 +134,12 @@ class ReferenceText:
     def __init__(self) -> None:
         self._encode = json.JSONEncoder(separators=(",", ":")).encode
 
-    def prepare(self, request: Request) -> CanonicalText:
+    def text(self, request: Request) -> str:
         visible = {key: value for key, value in request.visible.items() if key not in DESCRIPTIVE_FIELDS}
-        return CanonicalText(self._encode(visible))
+        return self._encode(visible)
+
+    def prepare(self, request: Request) -> CanonicalText:
+        return CanonicalText(self.text(request))
 
 
 class PlainText(ReferenceText):
@@ -136,9 +147,9 @@ class PlainText(ReferenceText):
 
     version = "plain-1"
 
-    def prepare(self, request: Request) -> CanonicalText:
+    def text(self, request: Request) -> str:
         text = plain_text(request)
-        return super().prepare(request) if text is None else CanonicalText(text)
+        return super().text(request) if text is None else text
 
 
 class ReferenceScriptText:
@@ -149,9 +160,12 @@ class ReferenceScriptText:
 
     version = "reference-js-1"
 
-    def prepare(self, request: Request) -> CanonicalText:
+    def text(self, request: Request) -> str:
         fields = ("method", "query", "path", "statusCode", "requestPayload")
-        return CanonicalText(stringify({key: request.visible[key] for key in fields if key in request.visible}))
+        return stringify({key: request.visible[key] for key in fields if key in request.visible})
+
+    def prepare(self, request: Request) -> CanonicalText:
+        return CanonicalText(self.text(request))
 
 
 class DetectionText:
@@ -170,14 +184,23 @@ class DetectionText:
 
     def __init__(self) -> None:
         self._canonical = Canonicaliser().canonical
+        # A site sees the same few thousand user agents and referrers all day; asking once saves a third of the work.
+        self._is_known_to_tell = lru_cache(TELLING_ENTRIES)(self._is_telling)
+
+    def text(self, request: Request) -> str:
+        return self._read(request)[0]
 
     def prepare(self, request: Request) -> CanonicalText:
+        return self._lay_out(*self._read(request))
+
+    def _read(self, request: Request) -> tuple[str, str, str, Sequence[_Leaf]]:
+        """Return the text, and what it was made of: method, path and leaves."""
         method, path = request.method, request.path
         leaves = list(islice(self._leaves(request), FAST_LEAVES + 1))
         text = "\n".join([f"{method} {path}", *[f"{key}={value}" for _, key, value in leaves]])
         # Tested as one text, a typical request costs a few microseconds; value by value it would be ten times that.
         if len(leaves) <= FAST_LEAVES and len(text) <= LINE_CHARACTERS and is_plain(text, 1 + len(leaves)):
-            return self._lay_out(text.lower(), method, path, leaves)
+            return text.lower(), method, path, leaves
         canonical = self._canonical
         method = _cut(canonical(method), METHOD_CHARACTERS)
         path = _cut(canonical(path), LINE_CHARACTERS)
@@ -186,7 +209,7 @@ class DetectionText:
             TEXT_CHARACTERS - LINE_CHARACTERS - METHOD_CHARACTERS - 2,
         )
         text = "\n".join([f"{method} {path}", *[f"{key}={value}" for _, key, value in leaves]])
-        return self._lay_out(text, method, path, leaves)
+        return text, method, path, leaves
 
     def _lay_out(self, text: str, method: str, path: str, leaves: Sequence[_Leaf]) -> CanonicalText:
         start = len(method) + 1
@@ -202,7 +225,10 @@ class DetectionText:
         yield from _walk("query", request.query)
         yield from _walk("body", request.body)
         for name, value in sorted(request.headers.items()) if request.headers else ():
-            if name not in UNSHOWN_HEADERS and not name.startswith("sec-") and self._is_telling(name, value):
+            if name in UNSHOWN_HEADERS or name.startswith("sec-"):
+                continue
+            tells = self._is_known_to_tell if len(value) <= TELLING_CHARACTERS else self._is_telling
+            if tells(name, value):
                 yield "header", name, value
 
     def _is_telling(self, name: str, value: str) -> bool:
