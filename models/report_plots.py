@@ -64,7 +64,8 @@ def history_plot(history: Sequence[Epoch]) -> Plot:
     left.plot(numbers, [epoch.validation_loss for epoch in history], "o-", label="validation")
     left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
     left.legend()
-    right.plot(numbers, [epoch.validation_accuracy for epoch in history], "o-", color="tab:orange", label="validation")
+    right.plot(numbers, [epoch.accuracy for epoch in history], "o-", label="training")
+    right.plot(numbers, [epoch.validation_accuracy for epoch in history], "o-", label="validation")
     right.set(xlabel="epoch", ylabel="accuracy at 0.5")
     right.legend()
     for axes in (left, right):
@@ -72,7 +73,7 @@ def history_plot(history: Sequence[Epoch]) -> Plot:
     best = min(history, key=lambda epoch: epoch.validation_loss)
     caption = (
         f"The weights kept are those of epoch {best.number}, with validation loss {best.validation_loss:.4f}. "
-        "The training loss is a mean over the epoch, with dropout at work."
+        "Loss and accuracy of training are means over the epoch, with dropout at work."
     )
     return _plot("Loss and accuracy by epoch", caption, figure)
 

@@ -18,7 +18,7 @@ from weirlog.models.errors import ArtifactError
 from weirlog.models.fitting import Epoch, State
 from weirlog.models.request import JSON
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 STATE: Final = "state.safetensors"
 _BEST: Final = "best/"
 _VARIABLES: Final = "variables/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -94,7 +94,8 @@ def train(
     """Train a preset's network on `rows` and return it with the scores of its test rows.
 
     With the preset's own settings this is the reference systems' recipe: 75 % of the rows to train on, a share of them
-    for validation, so many epochs, no schedule. Texts of all rows are held in memory.
+    for validation, so many epochs in batches of that size, with that optimiser. How weights begin, the learning rate's
+    course and the limit of gradients are the preset's. Texts of all rows are held in memory.
 
     Args:
         rows: what to learn from.
@@ -143,7 +144,12 @@ def train(
         optimizer=preset.optimizer,
         learning_rate=settings.learning_rate or preset.learning_rate,
         clip_norm=preset.clip_norm,
-        settings=settings,
+        settings=replace(
+            settings,
+            warm_up=preset.warm_up if settings.warm_up is None else settings.warm_up,
+            decay=preset.decay if settings.decay is None else settings.decay,
+        ),
+        initial=preset.initial,
         progress=progress,
         keeper=None if partial is None else Checkpoint(partial, _fingerprint(texts, preset, settings), resume=resume),
     )

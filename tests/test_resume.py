@@ -22,7 +22,7 @@ from weirlog.models.resuming import STATE, Checkpoint
 from weirlog.models.training import train
 
 STATE_OF_TWO = State(
-    (Epoch(1, 0.6, 0.5, 0.7, 1.0), Epoch(2, 0.5, 0.6, 0.6, 1.0)),
+    (Epoch(1, 0.6, 0.8, 0.5, 0.7, 1.0), Epoch(2, 0.5, 0.9, 0.6, 0.6, 1.0)),
     {"verdict.bias": np.array([1.5], np.float32)},
     (np.arange(6, dtype=np.float32).reshape(2, 3), np.array([7, 8], np.int64)),
     (np.array(12), *(np.full(3, number, np.float32) for number in range(12))),
