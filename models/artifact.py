@@ -61,6 +61,7 @@ class _Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     kinds: tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...]
     metrics: dict[str, Any]
     training: dict[str, Any]
+    kind_thresholds: dict[str, float] = {}
     weights_sha256: str
     digest: str
 
@@ -76,6 +77,7 @@ class Artifact:
         threshold: the score from which a request counts as an attack, chosen on validation data.
         weights: float32 by the names of `Network.shapes`.
         kinds: names of the second head's classes, in its order.
+        kind_thresholds: those of kinds that have their own; `threshold` is every other's.
         metrics: what it measured on test data.
         training: where it comes from: data, preset, seed, versions.
         digest: SHA-256 in hexadecimal over everything above; computed when left out.
@@ -95,6 +97,7 @@ class Artifact:
     kinds: tuple[str, ...] = ()
     metrics: Mapping[str, JSON] = field(default_factory=dict)
     training: Mapping[str, JSON] = field(default_factory=dict)
+    kind_thresholds: Mapping[str, float] = field(default_factory=dict)
     digest: str = ""
 
     def __post_init__(self) -> None:
@@ -165,6 +168,8 @@ class Artifact:
             "kinds": list(self.kinds),
             "metrics": dict(self.metrics),
             "training": dict(self.training),
+            # Left out where there are none, so that the models of older releases stay what they are.
+            **({"kind_thresholds": dict(self.kind_thresholds)} if self.kind_thresholds else {}),
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
         }
         return {**manifest, "digest": _digest(manifest)}, weights
@@ -222,6 +227,7 @@ def _load_directory(directory: Path) -> Artifact:
         kinds=manifest.kinds,
         metrics=manifest.metrics,
         training=manifest.training,
+        kind_thresholds=manifest.kind_thresholds,
         digest=manifest.digest,
     )
 
@@ -262,6 +268,9 @@ def _check(artifact: Artifact) -> None:
     name, network = f"model {artifact.name}", artifact.network
     if not 0.0 <= artifact.threshold <= 1.0:
         raise ArtifactError(f"{name}: threshold {artifact.threshold} is not in [0, 1]")
+    for kind, threshold in artifact.kind_thresholds.items():
+        if kind not in artifact.kinds or not 0.0 <= threshold <= 1.0:
+            raise ArtifactError(f"{name}: threshold {threshold} of kind {kind!r}: no such kind, or not in [0, 1]")
     if len(artifact.kinds) != network.kinds or len(set(artifact.kinds)) != len(artifact.kinds):
         raise ArtifactError(f"{name}: {network.kinds} kinds expected by the network, named are {list(artifact.kinds)}")
     if artifact.tokenizer.size > network.embedding.vocabulary:

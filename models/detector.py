@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from weirlog.models import engines
 from weirlog.models.artifact import Artifact, load
-from weirlog.models.engines import Engine, FloatArray, IntArray, Scores, TokenBatch
+from weirlog.models.duplicates import VerdictCache
+from weirlog.models.engines import Engine, FloatArray, IntArray, ReuseLimits, Scores, TokenBatch
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import ArtifactError
 from weirlog.models.explanation import explain
@@ -45,6 +46,7 @@ class Detector:
         engine: runs its network.
         threshold: the score from which a request counts as an attack; None for the artifact's own.
         known_benign: requests that count as one only from higher scores on.
+        reuse: what may be kept so that no work is done twice.
 
     Raises:
         ArtifactError: the threshold is not in [0, 1].
@@ -57,6 +59,7 @@ class Detector:
         engine: Engine,
         threshold: float | None = None,
         known_benign: KnownBenign | None = None,
+        reuse: ReuseLimits = ReuseLimits(),  # noqa: B008 - it is frozen
     ) -> None:
         self.name = artifact.name
         self.digest = artifact.digest
@@ -65,7 +68,10 @@ class Detector:
         self.threshold = artifact.threshold if threshold is None else threshold
         if not 0.0 <= self.threshold <= 1.0:
             raise ArtifactError(f"threshold {self.threshold} of model {self.name} is not in [0, 1]")
+        # A threshold that somebody chose holds for every kind.
+        self._kind_thresholds = artifact.kind_thresholds if threshold is None else {}
         self.known_benign = known_benign or KnownBenign()
+        self._seen = VerdictCache(reuse.duplicate_bytes)
         self._engine = engine
         # Only the NumPy engine tells how a score grew; it gives every other engine's numbers within 1e-5.
         self._tracer = engine if isinstance(engine, NumpyEngine) else NumpyEngine(artifact)
@@ -83,6 +89,16 @@ class Detector:
         """The name of the engine at work."""
         return self._engine.name
 
+    @property
+    def spared(self) -> Mapping[str, float]:
+        """Shares of the work that were not done twice since the start: of texts, and of the characters of the others."""
+        shares = {"duplicate texts": self._seen.found / max(1, self._seen.asked)}
+        reuse = self._engine.reuse
+        if reuse is not None:
+            shares["characters shared in a batch"] = reuse.in_batch / max(1, reuse.ids)
+            shares["characters shared across batches"] = reuse.across_batches / max(1, reuse.ids)
+        return shares
+
     def text(self, request: Request) -> CanonicalText:
         """Return the text that the model reads for a request."""
         return self._preparation.prepare(request)
@@ -91,18 +107,21 @@ class Detector:
         """Return a verdict for each request, in their order.
 
         The worst window speaks for a text that is longer than the network reads at once. Texts that are equal are
-        scored once.
+        scored once, in this call and for as long as they are remembered.
 
         Blocks for one pass of tokenizer and engine over the different texts, and for an explanation of each attack that
         may be known to be benign. Memory is about 12 bytes a character.
         """
-        places: dict[str, int] = {}
-        rows = [places.setdefault(self.text(request).text, len(places)) for request in requests]
-        if not rows:
-            return []
-        windows = cut(self._tokenizer.encode(list(places)), self._reading)
-        verdicts = self._verdicts(self._engine.score(windows.batch), windows.first)
-        judged = [verdicts[row] for row in rows]
+        texts = [self._preparation.text(request) for request in requests]
+        different = dict.fromkeys(texts)
+        known = self._seen.find(different)
+        new = [text for text in different if text not in known]
+        if new:
+            windows = cut(self._tokenizer.encode(new), self._reading)
+            verdicts = self._verdicts(self._engine.score(windows.batch), windows.first)
+            self._seen.keep(new, verdicts)
+            known.update(zip(new, verdicts, strict=True))
+        judged = [known[text] for text in texts]
         return self._spared(requests, judged) if self.known_benign else judged
 
     def _spared(self, requests: Sequence[Request], verdicts: list[Verdict]) -> list[Verdict]:
@@ -162,8 +181,8 @@ class Detector:
             winners = first + np.array([part.argmax() for part in parts], np.int32)
         kinds = scores.kind[winners].argmax(axis=1)
         return [
-            Verdict(score, self.threshold, self.kinds[kind])
-            for score, kind in zip(worst.tolist(), kinds.tolist(), strict=True)
+            Verdict(score, self._kind_thresholds.get(name, self.threshold), name)
+            for score, name in zip(worst.tolist(), map(self.kinds.__getitem__, kinds.tolist()), strict=True)
         ]
 
 
@@ -212,6 +231,7 @@ def load_detector(
     threshold: float | None = None,
     fp_rate: float | None = None,
     known_benign: KnownBenign | None = None,
+    reuse: ReuseLimits = ReuseLimits(),  # noqa: B008 - it is frozen
 ) -> Detector:
     """Return a detector over a bundled model or one in a directory.
 
@@ -221,6 +241,7 @@ def load_detector(
         threshold: the score from which a request counts as an attack; None for the artifact's own.
         fp_rate: the share of benign requests that may reach the threshold, in place of a threshold.
         known_benign: requests that count as an attack only from higher scores on.
+        reuse: what may be kept so that no work is done twice.
 
     Raises:
         ArtifactError: the model is missing, changed, or cannot be used, or its false-positive rates were not measured.
@@ -230,4 +251,4 @@ def load_detector(
     artifact = load(ref)
     if fp_rate is not None:
         threshold = artifact.threshold_for(fp_rate).threshold
-    return Detector(artifact, engines.engine(engine, artifact), threshold, known_benign)
+    return Detector(artifact, engines.engine(engine, artifact, reuse), threshold, known_benign, reuse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -49,6 +50,7 @@ class ScriptedEngine:
     """Scores a sequence by its first id, and remembers what it was given."""
 
     name: str = "scripted"
+    reuse: None = None
     batches: list[TokenBatch] = field(default_factory=list)
 
     def score(self, batch: TokenBatch) -> Scores:
@@ -131,7 +133,7 @@ def test_a_model_in_a_directory_is_loaded_with_its_name_and_digest(artifact: Art
     artifact.save(tmp_path / "model")
     detector = load_detector(tmp_path / "model")
     assert (detector.name, detector.digest, detector.kinds) == (artifact.name, artifact.digest, artifact.kinds)
-    assert detector.engine == "numpy"
+    assert detector.engine == "numba"
     with pytest.raises(UnsupportedError, match="abacus"):
         load_detector(tmp_path / "model", engine="abacus")
 
@@ -307,3 +309,17 @@ def test_a_truncating_model_is_explained_by_the_end_that_it_read() -> None:
     text = detector.text(asked).text
     assert explanation is not None
     assert explanation.excerpt[explanation.start : explanation.end] in text[-60:]
+
+
+def test_a_kind_with_a_threshold_of_its_own_is_judged_by_it_unless_one_was_chosen_for_all() -> None:
+    artifact = random_artifact("detector", seed=2)
+    asked = [request(f"/{number}", q=str(number)) for number in range(40)]
+    plain = Detector(artifact, NumpyEngine(artifact)).classify(asked)
+    kinds = Counter(verdict.kind for verdict in plain)
+    kind = next(name for name in kinds if name is not None)
+    own = replace(artifact, kind_thresholds={kind: 0.999}, digest="")
+    strict = Detector(own, NumpyEngine(own)).classify(asked)
+    assert {verdict.threshold for verdict in strict if verdict.kind == kind} == {0.999}
+    assert {verdict.threshold for verdict in strict if verdict.kind != kind} <= {artifact.threshold}
+    chosen = Detector(own, NumpyEngine(own), threshold=0.3).classify(asked)
+    assert {verdict.threshold for verdict in chosen} == {0.3}

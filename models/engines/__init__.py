@@ -68,14 +68,33 @@ class Scores:
     kind: FloatArray | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """How much work was spared since the start, in token ids.
+
+    Attributes:
+        ids: ids that were to be read.
+        in_batch: spared since another request of the same batch began so.
+        across_batches: spared since an earlier batch held the beginning.
+    """
+
+    ids: int = 0
+    in_batch: int = 0
+    across_batches: int = 0
+
+
 class Engine(Protocol):
     """Runs one network. Thread-safe: several threads may score at once.
 
     Attributes:
         name: what the configuration calls it.
+        reuse: what sharing has spared so far; None for an engine that shares nothing.
     """
 
     name: str
+
+    @property
+    def reuse(self) -> Reuse | None: ...
 
     def score(self, batch: TokenBatch) -> Scores:
         """Score sequences, in the order given.

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import structlog
 
 from weirlog.models.artifact import Artifact
-from weirlog.models.engines import FloatArray, IntArray, ReuseLimits, Scores, TokenBatch
+from weirlog.models.engines import FloatArray, IntArray, Reuse, ReuseLimits, Scores, TokenBatch
 from weirlog.models.engines.machine_code import Library, Processor, library
 from weirlog.models.engines.numpy import ROWS, NumpyEngine
 from weirlog.models.engines.numpy_cells import Cell, probability, softmax
@@ -67,21 +67,6 @@ class Tile:
 
     def __str__(self) -> str:
         return f"{self.rows} × {self.width}"
-
-
-@dataclass(frozen=True, slots=True)
-class Reuse:
-    """How much work was spared since the start, in token ids.
-
-    Attributes:
-        ids: ids that were to be read.
-        in_batch: spared since another request of the same batch began so.
-        across_batches: spared since an earlier batch held the beginning.
-    """
-
-    ids: int = 0
-    in_batch: int = 0
-    across_batches: int = 0
 
 
 class PrefixTree:

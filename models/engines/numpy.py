@@ -19,7 +19,7 @@ import numpy.typing as npt
 import threadpoolctl  # type: ignore[import-untyped] # it ships no types
 
 from weirlog.models.artifact import Artifact
-from weirlog.models.engines import FloatArray, IntArray, Scores, TokenBatch
+from weirlog.models.engines import FloatArray, IntArray, Reuse, Scores, TokenBatch
 from weirlog.models.engines.numpy_cells import cell, dense, probability, softmax
 from weirlog.models.errors import ArtifactError, UnsupportedError, VocabularyError
 
@@ -54,6 +54,11 @@ class NumpyEngine:
     """
 
     name = "numpy"
+
+    @property
+    def reuse(self) -> Reuse | None:
+        """Nothing is shared here."""
+        return None
 
     def __init__(self, artifact: Artifact) -> None:
         threadpoolctl.threadpool_limits(limits=1, user_api="blas")

@@ -27,6 +27,7 @@ class TensorFlowEngine:
     """
 
     name = "tensorflow"
+    reuse = None
 
     def __init__(self, artifact: Artifact) -> None:
         backend = keras_network.import_keras().backend.backend()
