@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import sys
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
-from backports import zstd
+from weirlog.pipeline.unpacking import DAMAGE, UNPACKED, damage_of, peeked, unpacked
 
 STANDARD_INPUT = "-"
 MAX_LINE_BYTES = 1 << 20
@@ -61,26 +58,14 @@ def read_lines(name: str, advanced: Callable[[int], None]) -> Iterator[Line]:
                 if count % 1024 == 0:
                     advanced(raw.tell() if raw.seekable() else 0)
                 yield line
-    except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
-        raise InputError(f"{name}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, EOFError):
-        return "the compressed file ends too early; it may still be being written"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error)
+    except DAMAGE as error:
+        raise InputError(f"{name}: {damage_of(error)}") from error
 
 
 def _unpacked(raw: IO[bytes], stack: ExitStack) -> IO[bytes]:
-    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", raw))
-    magic = buffered.peek(4)[:4]
-    if magic[:2] == b"\x1f\x8b":
-        return cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=buffered)))
-    if magic == b"\x28\xb5\x2f\xfd":
-        return cast("IO[bytes]", stack.enter_context(zstd.ZstdFile(buffered)))
-    return buffered
+    buffered, packing = peeked(raw)
+    # What cannot be unpacked here is read as it is: every line of it is then told to be unparsable.
+    return buffered if packing not in UNPACKED else stack.enter_context(unpacked(buffered, packing))
 
 
 def _split(stream: IO[bytes]) -> Iterator[Line]:

@@ -14,6 +14,7 @@ import pytest
 from fakes import eventually
 
 from weirlog.pipeline.errors import RetryableError, StopError
+from weirlog.pipeline.gaps import Gap
 from weirlog.pipeline.sources.checkpoint import MAX_MARKS, Checkpoint, Mark, State
 
 MARK = Mark(17, "ab", 100, "/var/log/access.log", 5.0)
@@ -49,9 +50,27 @@ def test_a_damaged_one_stops_the_start_and_says_what_to_do(tmp_path: Path, conte
 
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     """Whatever that version added: to call it damaged would tempt people to remove it."""
-    (tmp_path / "c.json").write_bytes(b'{"version":2,"marks":[{"device":1}],"patterns":[],"added":{}}')
-    with pytest.raises(StopError, match="has version 2, this release reads 1; upgrade weirlog"):
+    (tmp_path / "c.json").write_bytes(b'{"version":3,"marks":[{"device":1}],"patterns":[],"added":{}}')
+    with pytest.raises(StopError, match="has version 3, this release reads 2; upgrade weirlog"):
         Checkpoint(tmp_path / "c.json").load()
+
+
+def test_the_first_version_is_read_and_what_it_had_let_go_is_not_looked_for(tmp_path: Path) -> None:
+    """It stamped every followed file at each save; an older stamp is that of a file that had left."""
+    (tmp_path / "c.json").write_bytes(
+        b'{"version":1,"patterns":["/l"],"marks":['
+        b'{"inode":1,"fingerprint":"ab","position":5,"path":"/l","seen":9.0},'
+        b'{"inode":2,"fingerprint":"cd","position":6,"path":"/l","seen":8.0}]}'
+    )
+    followed, left = Checkpoint(tmp_path / "c.json").load().marks
+    assert followed == Mark(1, "ab", 5, "/l", 9.0)
+    assert left == Mark(2, "cd", 6, "/l", 8.0, ended=True)
+
+
+def test_a_gap_that_was_not_told_yet_is_kept(tmp_path: Path) -> None:
+    gap = Gap("file-0", "/var/log/access.log", "17:ab", 100, 7, "truncated")
+    Checkpoint(tmp_path / "c.json").save(State([MARK], [], [gap]))
+    assert Checkpoint(tmp_path / "c.json").load().gaps == [gap]
 
 
 def test_the_files_seen_longest_ago_are_forgotten_first(tmp_path: Path) -> None:

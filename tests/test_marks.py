@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weirlog.pipeline.sources.checkpoint import MAX_MARKS, Mark
-from weirlog.pipeline.sources.marks import KEEP_S, Marks
+from weirlog.pipeline.sources.marks import KEEP_S, MAX_GONE, Marks
 
 
 def mark(inode: int, fingerprint: str = "ab", seen: float = 0.0, position: int = 10) -> Mark:
@@ -46,3 +46,27 @@ def test_of_too_many_those_that_went_away_first_are_forgotten() -> None:
     for inode in range(MAX_MARKS + 2):
         marks.keep(mark(inode))
     assert [one.inode for one in marks.fresh(0.0)] == list(range(2, MAX_MARKS + 2))
+
+
+def test_a_deleted_file_is_known_to_its_copies_and_not_to_its_inode() -> None:
+    gone = Mark(0, "ab", 10, "/var/log/access.log", 0.0, origin=1)
+    marks = Marks([gone])
+    assert marks.take(1, "ab") is None
+    assert marks.take(0, "ab") is None
+    assert marks.of_first_line("ab") == [gone]
+    assert (marks.drop(gone), marks.drop(gone)) == (True, False)
+
+
+def test_deleted_files_with_the_same_first_line_are_told_apart() -> None:
+    marks = Marks(Mark(0, "ab", 10, "/var/log/access.log", 0.0, origin=n) for n in (1, 2))
+    assert [mark.origin for mark in marks.of_first_line("ab")] == [1, 2]
+
+
+def test_of_too_many_deleted_files_those_that_went_first_are_forgotten() -> None:
+    """Containers delete logs all day: these must not push out files that can come back."""
+    marks = Marks([mark(1)])
+    for origin in range(1, MAX_GONE + 3):
+        marks.keep(Mark(0, "ab", 10, "/var/log/access.log", 0.0, origin=origin))
+    kept = marks.fresh(0.0)
+    assert [one.origin for one in kept if not one.inode] == list(range(3, MAX_GONE + 3))
+    assert mark(1) in kept

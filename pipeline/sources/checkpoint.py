@@ -12,8 +12,10 @@ from pathlib import Path
 import msgspec
 
 from weirlog.pipeline.errors import RetryableError, StopError
+from weirlog.pipeline.gaps import Gap
 
-VERSION = 1
+VERSION = 2
+"""Version 1 had no gaps, and marks without `origin`, `before`, `ended` and `packed_bytes`; it is still read."""
 MAX_MARKS = 4096
 """Files remembered; beyond that those seen longest ago are forgotten."""
 
@@ -22,11 +24,16 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far one file has been read.
 
     Attributes:
-        inode: of the file.
+        inode: of the file; 0 when that file is gone, and only a copy of it can come.
         fingerprint: of its first line, in hexadecimal; "" for a file without a whole line.
-        position: the byte after the last line whose outcome is durable.
+        position: the byte after the last line whose outcome is durable; of a compressed file the unpacked byte.
         path: where it stood last, for people.
         seen: when it was there last, in seconds since 1970-01-01 UTC.
+        origin: the inode of which its records' identity is made, where that is another one; else 0. A compressed copy
+            goes on under the identity of the file that it was made from.
+        before: hash of the bytes just before the position, or "" where they were not at hand.
+        ended: it was read to its end and let go, or its rest was told to be lost: nobody looks for its rest.
+        packed_bytes: how large a compressed file was when it ended; larger, it is looked at again.
     """
 
     inode: int
@@ -34,6 +41,15 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     position: int
     path: str
     seen: float
+    origin: int = 0
+    before: str = ""
+    ended: bool = False
+    packed_bytes: int = 0
+
+    @property
+    def key(self) -> str:
+        """The identity of its partition."""
+        return f"{self.origin or self.inode}:{self.fingerprint}"
 
 
 class State(msgspec.Struct, frozen=True):
@@ -42,10 +58,12 @@ class State(msgspec.Struct, frozen=True):
     Attributes:
         marks: a mark for each file.
         patterns: those that were watched: a file that matches one of them and has no mark is new.
+        gaps: found, and not known to be told.
     """
 
     marks: list[Mark]
     patterns: list[str]
+    gaps: list[Gap] = []
 
 
 class _Version(msgspec.Struct, frozen=True):
@@ -56,6 +74,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     marks: list[Mark]
     patterns: list[str]
+    gaps: list[Gap] = []
 
 
 class Checkpoint:
@@ -83,14 +102,14 @@ class Checkpoint:
         try:
             # First and alone: a newer version may hold what this one does not know.
             version = msgspec.json.decode(content, type=_Version).version
-            document = msgspec.json.decode(content, type=_Document) if version == VERSION else None
+            document = msgspec.json.decode(content, type=_Document) if 1 <= version <= VERSION else None
         except msgspec.MsgspecError as error:
             raise StopError(
                 f"{self._path} is no checkpoint ({error}); restore it, or remove it to start anew at `start_at`"
             ) from error
         if document is None:
             raise StopError(f"{self._path} has version {version}, this release reads {VERSION}; upgrade weirlog")
-        return State(document.marks, document.patterns)
+        return State(_upgraded(document), document.patterns, document.gaps)
 
     def save(self, state: State) -> None:
         """Make `state` durable in place of the former one.
@@ -99,7 +118,7 @@ class Checkpoint:
             RetryableError: the disk is full or failing; the former one stands.
         """
         kept = sorted(state.marks, key=lambda mark: mark.seen, reverse=True)[:MAX_MARKS]
-        content = msgspec.json.encode(_Document(VERSION, kept, state.patterns))
+        content = msgspec.json.encode(_Document(VERSION, kept, state.patterns, state.gaps))
         temporary = self._path.with_name(self._path.name + ".new")
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -118,3 +137,11 @@ class Checkpoint:
                 os.close(directory)
         except OSError as error:
             raise RetryableError(f"{self._path}: {error.strerror}; free some space or repair the disk") from error
+
+
+def _upgraded(document: _Document) -> list[Mark]:
+    """Return the marks with what version 1 did not say: files that had been let go were seen before the others."""
+    if document.version > 1:
+        return document.marks
+    last = max((mark.seen for mark in document.marks), default=0.0)
+    return [msgspec.structs.replace(mark, ended=mark.seen < last) for mark in document.marks]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Iterable, Iterator
 
 import structlog
@@ -21,17 +20,6 @@ def matches(patterns: Iterable[str]) -> Iterator[tuple[str, str]]:
             if path not in seen:
                 seen.add(path)
                 yield path, pattern
-
-
-def regular_files(folder: str) -> Iterator[tuple[str, int]]:
-    """Yield path and inode of the files in `folder`; none where it cannot be listed."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    yield entry.path, entry.inode()
-    except OSError:
-        return  # the folder is gone, and everything in it
 
 
 class Complaints:

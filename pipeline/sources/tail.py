@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.records import Partition, Position, Receipt, Record
+from weirlog.pipeline.sources.checkpoint import Mark
+from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
+from weirlog.pipeline.sources.identity import Claims, before, fingerprint, hash_before
 
-FINGERPRINT_BYTES = 1024
-PACKED_NAMES = (".gz", ".zst", ".xz", ".bz2")
-PACKED_BYTES = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh")
 FLAWED_BYTES = 1024
 """How much of a line that is too long is kept for the dead letters."""
 SKIP_BYTES = 256 << 10
@@ -36,31 +34,13 @@ class TailLimits:
     chunk_records: int = 512
 
 
-def fingerprint(descriptor: int) -> str:
-    """Return the hash of a file's first line, or "" while it has no whole first line.
-
-    The hash covers at most FINGERPRINT_BYTES, so it is known as soon as there is a record, and never changes as the
-    file grows.
-    """
-    head = os.pread(descriptor, FINGERPRINT_BYTES, 0)
-    end = head.find(b"\n")
-    if end < 0 and len(head) < FINGERPRINT_BYTES:
-        return ""
-    return hashlib.sha256(head if end < 0 else head[: end + 1]).hexdigest()[:24]
-
-
-def is_packed(path: str, descriptor: int) -> bool:
-    """Whether a file is compressed, by its name (it may be empty yet) or by its first bytes."""
-    return path.endswith(PACKED_NAMES) or os.pread(descriptor, 6, 0).startswith(PACKED_BYTES)
-
-
-def end_of_lines(descriptor: int, size: int) -> Position:
+def end_of_lines(content: Content, size: int) -> Position:
     """Return the position after the last newline within `size` bytes, or 0."""
     step = 64 << 10
     end = size
     while end > 0:
         start = max(0, end - step)
-        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        found = content.pread(end - start, start).rfind(b"\n")
         if found >= 0:
             return start + found + 1
         end = start
@@ -71,32 +51,51 @@ class Tail:
     """Reads one file's lines from a position on. Belongs to the source's thread.
 
     Args:
-        descriptor: of the file, opened for reading; the tail closes it.
+        content: of the file; the tail closes it.
         path: where it stands, for people.
         source: name of the source it belongs to.
-        position: where to begin; after a newline.
         limits: how much is read at once.
+        claims: of which marks it may be the continuation; until that is decided it is not read.
     """
 
-    def __init__(self, descriptor: int, path: Path, source: str, position: Position, limits: TailLimits) -> None:
-        status = os.fstat(descriptor)
+    def __init__(
+        self, content: Content, path: Path, source: str, limits: TailLimits, *, claims: Claims | None = None
+    ) -> None:
+        self.content = content
         self.path = path
-        self.inode = status.st_ino
-        self.device = status.st_dev
-        self.fingerprint = fingerprint(descriptor)
-        self.size = status.st_size
+        self.fingerprint = fingerprint(content)
+        self.size: Position = content.size()
         self.grew_at = 0.0
         """`Clock.monotonic()` when its size was last seen to change."""
         self.left_since: float | None = None
         """When the file stopped standing at a path that is watched and had nothing more to read, or None."""
-        self._descriptor = descriptor
+        self.deleted_since: float | None = None
+        """When no name was seen to lead to the file any more, or None."""
+        self.is_live = False
+        """Whether it was read to its end once: from then on its lines are news, not backlog."""
+        self.claims = claims
         self._source = source
         self._limits = limits
-        self._position = position  # after the last whole line that was read
+        self._origin = 0
+        self._ledger: Ledger | None = None
+        self._place(0)
+
+    def begin(self, position: Position, origin: int = 0) -> None:
+        """Read from `position` on, which comes after a newline; nothing may have been read yet.
+
+        Args:
+            position: where to begin.
+            origin: the inode of which the identity of its records is made, or 0 for its own.
+        """
+        self.claims = None
+        self._origin = 0 if origin == self.content.inode else origin
+        self._place(position)
+
+    def _place(self, position: Position) -> None:
+        self._start = self._position = position  # after the last whole line that was read
         self._cursor = position  # as far as a line that is too long has been skipped
         self._too_long: bytes | None = None
-        self._start = position
-        self._ledger: Ledger | None = None
+        self._before: bytes | None = None  # what stands before the position; None before anything was read
 
     @property
     def position(self) -> Position:
@@ -104,19 +103,24 @@ class Tail:
         return self._position
 
     @property
+    def inode(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.content.device, self.content.inode
+
+    @property
     def in_flight(self) -> int:
         return 0 if self._ledger is None else self._ledger.in_flight
 
     @property
-    def committable(self) -> Position:
-        """The position up to which every line is settled, empty ones included."""
-        if self._ledger is None or self._ledger.in_flight == 0:
-            return self._position
-        return self._ledger.watermark
+    def key(self) -> str:
+        """The identity of its partition."""
+        return f"{self._origin or self.content.inode}:{self.fingerprint}"
 
     @property
     def unread(self) -> int:
-        """Bytes behind the last whole line that was read, as of the last look at the file."""
+        """Bytes behind the last whole line that was read; of a compressed file about as many compressed ones."""
+        if self.content.packing is not None:
+            return self.content.left(self._position)
         return max(0, self.size - self._position)
 
     @property
@@ -124,74 +128,121 @@ class Tail:
         """Whether the file, at the last look, was of another size than what was read of it."""
         return self.size != self._cursor
 
-    def look(self, now: float) -> None:
-        """Ask the file system for the present size."""
-        size = os.fstat(self._descriptor).st_size
-        if size != self.size:
-            self.size, self.grew_at = size, now
-
-    def was_rewritten(self) -> bool:
-        """Whether the file was truncated, or its first line is another one: what was read is no longer there."""
-        return self.size < self._cursor or (
-            bool(self.fingerprint) and fingerprint(self._descriptor) != self.fingerprint
-        )
+    @property
+    def is_unpacking(self) -> bool:
+        """Whether reading on may give more at once, though the last read gave nothing."""
+        return self.claims is not None or (self.content.packing is not None and not self.content.ended)
 
     @property
     def is_deleted(self) -> bool:
         """Whether no name leads to the file any more."""
-        return os.fstat(self._descriptor).st_nlink == 0
+        return self.content.status().st_nlink == 0
 
-    def duplicate(self) -> int:
-        """Return another descriptor of the same file."""
-        return os.dup(self._descriptor)
+    def look(self, now: float) -> None:
+        """Ask the file system for the present size."""
+        size = self.content.size()
+        if size != self.size:
+            self.size, self.grew_at = size, now
+        if self.content.packing is None and self.size <= self._cursor:
+            self.is_live = True
+
+    def was_rewritten(self) -> bool:
+        """Whether the file was truncated, or its first line is another one: what was read is no longer there."""
+        if self.content.packing is not None:
+            return self.content.ended and self.content.size() < self._cursor
+        return self.content.size() < self._cursor or (
+            bool(self.fingerprint) and fingerprint(self.content) != self.fingerprint
+        )
+
+    def mark(self, now: float, *, ended: bool = False, is_there: bool = True) -> Mark:
+        """Return how far every line is settled, empty ones included.
+
+        Args:
+            now: seconds since 1970-01-01 UTC.
+            ended: there is nothing more to read.
+            is_there: the file still holds what was read.
+        """
+        settled = self._ledger is None or self._ledger.in_flight == 0
+        position = self._ledger.watermark if self._ledger is not None and not settled else self._position
+        return Mark(
+            self.content.inode,
+            self.fingerprint,
+            position,
+            str(self.path),
+            now,
+            self._origin,
+            self._hash_before(position, is_there=is_there),
+            ended,
+            self.content.status().st_size if ended and self.content.packing is not None else 0,
+        )
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        self.content.close()
 
-    def read(self, now: float) -> list[Record]:
-        """Return the next records, or none; never more than the limits say. `now` becomes their `read_at`."""
+    def _hash_before(self, position: Position, *, is_there: bool) -> str:
+        if position == self._position and self._before is not None:
+            return hash_before(self._before)
+        if not is_there or self.content.packing is not None:
+            return ""  # gone, or it would have to be unpacked again for it
+        return hash_before(before(self.content, position))
+
+    def read(self, now: float, limit: int = 0) -> list[Record]:
+        """Return the next records, or none; never more than the limits say. `now` becomes their `read_at`.
+
+        Args:
+            now: `Clock.monotonic()`.
+            limit: of records, at most chunk_records; 0 for that.
+        """
         if self.size <= self._cursor:
             return []
         if self._too_long is not None:
             return self._skip(now)
-        data = os.pread(self._descriptor, self._limits.read_bytes, self._cursor)
+        data = self.content.pread(self._limits.read_bytes, self._cursor)
         if b"\n" not in data and len(data) == self._limits.read_bytes:
-            data = os.pread(self._descriptor, self._limits.line_bytes + 1, self._cursor)
+            data = self.content.pread(self._limits.line_bytes + 1, self._cursor)
         if b"\n" not in data:
             if len(data) > self._limits.line_bytes:
                 self._too_long = data[:FLAWED_BYTES]
                 self._cursor += len(data)
                 return self._skip(now)
             return []
-        return self._records(self._lines(data), now)
+        return self._records(self._lines(data, limit or self._limits.chunk_records), now)
 
     def rest(self, now: float) -> list[Record]:
         """Return what stands behind the last newline as a record: nobody will end that line any more."""
-        data = os.pread(self._descriptor, self._limits.line_bytes, self._position)
-        if not data:
-            return []
-        self._too_long = None
-        self._cursor = self._position = self._position + len(data)
+        flaw: str | None = None
+        if self._too_long is not None:
+            payload, self._too_long, flaw = self._too_long, None, self._too_long_flaw
+            self._move_to(self._cursor)
+        else:
+            payload = self.content.pread(self._limits.line_bytes, self._position)
+            if not payload:
+                return []
+            flaw = None if self.content.damage is None else "cut off where its compressed file is damaged"
+            self._move_to(self._position + len(payload))
         (receipt,) = self._opened([self._position])
-        return [Record(data.removesuffix(b"\r"), receipt, now)]
+        return [Record(payload.removesuffix(b"\r")[: None if flaw is None else FLAWED_BYTES], receipt, now, flaw)]
 
-    def _lines(self, data: bytes) -> Iterator[tuple[bytes, Position]]:
+    def _lines(self, data: bytes, limit: int) -> Iterator[tuple[bytes, Position]]:
         """Yield whole lines of `data`, and the position after each."""
-        start, yielded = 0, 0
-        while yielded < self._limits.chunk_records and (end := data.find(b"\n", start)) >= 0:
+        begin, start, yielded = self._position, 0, 0
+        while yielded < limit and (end := data.find(b"\n", start)) >= 0:
             # A writer that does not append leaves a hole of zeros in front when its file is truncated under it.
             whole = data[start:end].removesuffix(b"\r")
             line = whole.lstrip(b"\0") or whole
-            yield line, self._position + 1 + end - start
-            self._position += end + 1 - start
             start = end + 1
+            yield line, begin + start
             yielded += bool(line)
-        self._cursor = self._position
+        self._move_to(begin + start, data[start - BEFORE_BYTES : start] if start >= BEFORE_BYTES else None)
+
+    def _move_to(self, position: Position, behind: bytes | None = None) -> None:
+        self._cursor = self._position = position
+        self._before = before(self.content, position) if behind is None else behind
 
     def _skip(self, now: float) -> list[Record]:
         """Go on skipping a line that is too long; return it, flawed, once its end is found."""
         for _ in range(SKIP_READS):
-            data = os.pread(self._descriptor, max(self._limits.read_bytes, SKIP_BYTES), self._cursor)
+            data = self.content.pread(max(self._limits.read_bytes, SKIP_BYTES), self._cursor)
             end = data.find(b"\n")
             if end >= 0:
                 break
@@ -201,8 +252,7 @@ class Tail:
         else:
             return []
         assert self._too_long is not None
-        self._cursor += end + 1
-        self._position = self._cursor
+        self._move_to(self._cursor + end + 1)
         payload, self._too_long = self._too_long, None
         (receipt,) = self._opened([self._position])
         return [Record(payload, receipt, now, self._too_long_flaw)]
@@ -225,7 +275,6 @@ class Tail:
 
     def _opened(self, positions: list[Position]) -> list[Receipt]:
         if self._ledger is None:
-            self.fingerprint = self.fingerprint or fingerprint(self._descriptor)
-            partition = Partition(self._source, "file", str(self.path), f"{self.inode}:{self.fingerprint}")
-            self._ledger = Ledger(partition, self._start)
+            self.fingerprint = self.fingerprint or fingerprint(self.content)
+            self._ledger = Ledger(Partition(self._source, "file", str(self.path), self.key), self._start)
         return self._ledger.open_all(positions)

@@ -1,0 +1,410 @@
+"""Compressed logs: what was rotated away and packed while nobody watched, and archives that a pattern names."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from backports import zstd
+from contracts.source import read
+from test_file_source import FileFeed, descriptors, payloads, restarted
+
+from weirlog.pipeline.ledger import settle_all
+from weirlog.pipeline.records import Record
+from weirlog.pipeline.sources.content import SKIP_LIMIT_BYTES, PackedContent
+from weirlog.pipeline.sources.file import FileSource
+
+ERRORS = ("source_errors_total", "source=file-0")
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> FileFeed:
+    return FileFeed(tmp_path)
+
+
+def lines(first: int, last: int) -> list[bytes]:
+    return [f"GET /{number}".encode() for number in range(first, last)]
+
+
+def packed(*payloads: bytes) -> bytes:
+    return gzip.compress(b"".join(payload + b"\n" for payload in payloads))
+
+
+def pack(path: Path, extension: str = ".gz") -> Path:
+    """Do as gzip does: a new file, with the time stamp of the old one, which is removed."""
+    compress: Callable[[bytes], bytes] = gzip.compress if extension == ".gz" else zstd.compress
+    archive = path.with_name(path.name + extension)
+    archive.write_bytes(compress(path.read_bytes()))
+    stamp = path.stat()
+    os.utime(archive, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    path.unlink()
+    return archive
+
+
+def opened(feed: FileFeed) -> FileSource:
+    source = feed.source()
+    source.open()
+    return source
+
+
+def stopped(source: FileSource) -> None:
+    source.commit()
+    source.close()
+
+
+def identities(records: list[Record]) -> list[tuple[bytes, str, int]]:
+    return [(record.payload, record.partition.key, record.receipt.position) for record in records]
+
+
+def drained(source: FileSource) -> list[bytes]:
+    """Return everything that comes until nothing more does."""
+    found: list[bytes] = []
+    quiet = 0
+    while quiet < 20:
+        records = source.poll(0.01)
+        settle_all(record.receipt for record in records)
+        found += [record.payload for record in records]
+        quiet = 0 if records else quiet + 1
+    source.commit()
+    return found
+
+
+# --- rotated and compressed while nobody watched ---
+
+
+@pytest.mark.parametrize("extension", [".gz", ".zst"])
+@pytest.mark.parametrize("name", ["access.log.1", "access.log-20261121", "access-20261121.log"])
+def test_the_rest_of_a_file_that_was_compressed_meanwhile_has_the_identity_of_the_plain_one(
+    feed: FileFeed, extension: str, name: str
+) -> None:
+    feed.write(*lines(0, 3))
+    source = opened(feed)
+    assert len(payloads(source, 3)) == 3
+    stopped(source)
+    feed.write(*lines(3, 6))
+    # What a source that goes on watching would have given, without a word of it being committed.
+    plain = opened(feed)
+    expected = identities(read(plain, 3))
+    plain.close()
+    feed.log.rename(feed.folder / name)
+    pack(feed.folder / name, extension)
+    feed.write(b"GET /new")
+    source = opened(feed)
+    records = read(source, 4)
+    assert identities(records[:3]) == expected
+    assert records[3].payload == b"GET /new"
+    settle_all(record.receipt for record in records)
+    assert drained(source) == []
+    assert feed.gaps == []
+    source.close()
+
+
+def test_two_rotations_into_gzip_while_nobody_watched_lose_nothing_and_repeat_nothing(feed: FileFeed) -> None:
+    """The second file came and went unseen: nothing but its name and its time say that it is one of ours."""
+    source = opened(feed)
+    feed.write(*lines(0, 20))
+    assert len(payloads(source, 20)) == 20
+    stopped(source)
+    feed.write(*lines(20, 50))
+    feed.log.rename(feed.folder / "access.log.1")
+    pack(feed.folder / "access.log.1")
+    feed.write(*lines(50, 100))
+    (feed.folder / "access.log.1.gz").rename(feed.folder / "access.log.2.gz")
+    feed.log.rename(feed.folder / "access.log.1")
+    pack(feed.folder / "access.log.1")
+    feed.write(*lines(100, 150))
+    source = opened(feed)
+    assert payloads(source, 130) == lines(20, 150)
+    assert drained(source) == []
+    stopped(source)
+    again = opened(feed)
+    assert drained(again) == []
+    again.close()
+    assert feed.gaps == []
+
+
+def test_the_same_untimed_lines_in_every_rotation_are_counted_as_often_as_they_were_written(feed: FileFeed) -> None:
+    source = opened(feed)
+    feed.write(*lines(0, 50))
+    assert len(payloads(source, 50)) == 50
+    stopped(source)
+    # Held, so that no other file gets its inode: with the same inode and the same bytes it would be the same file.
+    with feed.log.open("rb"):
+        feed.log.rename(feed.folder / "access.log.2")
+        pack(feed.folder / "access.log.2")
+        feed.write(*lines(0, 50))
+        feed.log.rename(feed.folder / "access.log.1")
+        pack(feed.folder / "access.log.1")
+        feed.write(*lines(0, 50))
+    source = opened(feed)
+    assert payloads(source, 100) == lines(0, 50) * 2
+    assert drained(source) == []
+    source.close()
+
+
+def test_of_two_archives_with_the_same_first_line_the_one_that_holds_what_was_read_goes_on(feed: FileFeed) -> None:
+    header = b"#Fields: method path"
+    feed.write(header, *lines(0, 10))
+    source = opened(feed)
+    assert len(payloads(source, 11)) == 11
+    stopped(source)
+    feed.write(*lines(10, 20))
+    feed.log.rename(feed.folder / "access.log.2")
+    right = pack(feed.folder / "access.log.2")
+    (feed.folder / "access.log.1.gz").write_bytes(packed(header, *lines(70, 99)))
+    old = right.stat().st_mtime_ns - 3600 * 10**9
+    os.utime(feed.folder / "access.log.1.gz", ns=(old, old))
+    feed.log.touch()
+    source = opened(feed)
+    assert drained(source) == lines(10, 20)
+    source.close()
+
+
+def test_old_siblings_that_were_there_before_are_none_of_our_business(feed: FileFeed) -> None:
+    stamp = feed.log.stat().st_mtime_ns - 3600 * 10**9
+    for name, content in {"access.log.3": b"old\n", "access.log.4.gz": packed(b"older")}.items():
+        (feed.folder / name).write_bytes(content)
+        os.utime(feed.folder / name, ns=(stamp, stamp))
+    source = opened(feed)
+    feed.write(b"one")
+    assert payloads(source, 1) == [b"one"]
+    stopped(source)
+    feed.log.rename(feed.folder / "access.log.1")
+    pack(feed.folder / "access.log.1")
+    feed.write(b"two")
+    source = opened(feed)
+    assert drained(source) == [b"two"]
+    source.close()
+
+
+def test_a_file_that_was_rotated_away_and_is_nowhere_is_a_gap_told_once(feed: FileFeed) -> None:
+    feed.write(*lines(0, 3))
+    source = opened(feed)
+    (first, *_) = read(source, 3)
+    stopped_at = first.partition.key
+    source.commit()
+    source.close()
+    feed.log.rename(feed.folder.parent / "elsewhere")
+    feed.write(b"two")
+    source = opened(feed)
+    assert drained(source) == [b"two"]
+    assert [(gap.reason, gap.key) for gap in feed.gaps] == [("missing", stopped_at)]
+    again = restarted(feed, source)
+    assert drained(again) == []
+    assert len(feed.gaps) == 1
+    again.close()
+
+
+# --- archives that a pattern names ---
+
+
+@pytest.mark.parametrize("extension", [".gz", ".zst"])
+def test_an_archive_is_backlog_and_resumes_at_its_unpacked_position(feed: FileFeed, extension: str) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    (feed.folder / "access.log.1").write_bytes(b"".join(line + b"\n" for line in lines(0, 150)))
+    pack(feed.folder / "access.log.1", extension)
+    source = opened(feed)
+    first = read(source, 150)
+    assert first[0].partition.name.endswith(f"access.log.1{extension}")
+    settle_all(record.receipt for record in first[:70])
+    stopped(source)
+    source = opened(feed)
+    assert identities(read(source, 80)) == identities(first[70:])
+    source.close()
+
+
+def test_an_archive_that_was_read_is_not_unpacked_again(feed: FileFeed, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    (feed.folder / "access.log.1.gz").write_bytes(packed(*lines(0, 5)))
+    source = opened(feed)
+    assert drained(source) == lines(0, 5)
+    assert descriptors(feed.folder) == [feed.log]
+    asked: list[int] = []
+    unpack = PackedContent.pread
+
+    def counted(self: PackedContent, size: int, offset: int) -> bytes:
+        asked.append(offset)
+        return unpack(self, size, offset)
+
+    monkeypatch.setattr(PackedContent, "pread", counted)
+    again = restarted(feed, source)
+    assert drained(again) == []
+    assert set(asked) <= {0}, "its first line is looked at, and no more"
+    again.close()
+
+
+def test_a_compressed_copy_of_what_was_read_is_not_read_again(feed: FileFeed) -> None:
+    """Rotated and compressed by logrotate while the daemon runs, under a pattern that names both."""
+    feed.patterns = [f"{feed.log}*"]
+    source = opened(feed)
+    feed.write(*lines(0, 10))
+    assert len(payloads(source, 10)) == 10
+    feed.log.rename(feed.folder / "access.log.1")
+    feed.write(b"next")
+    assert drained(source) == [b"next"]
+    pack(feed.folder / "access.log.1")
+    assert drained(source) == []
+    again = restarted(feed, source)
+    assert drained(again) == []
+    assert feed.gaps == []
+    again.close()
+
+
+def test_archives_of_before_the_first_start_count_as_read_if_told_to_start_at_the_end(tmp_path: Path) -> None:
+    feed = FileFeed(tmp_path, start_at="end")
+    feed.patterns = [f"{feed.log}*"]
+    (feed.folder / "access.log.1.gz").write_bytes(packed(b"old"))
+    source = opened(feed)
+    assert drained(source) == []
+    (feed.folder / "access.log.2.gz").write_bytes(packed(b"new"))
+    assert drained(source) == [b"new"]
+    again = restarted(feed, source)
+    assert drained(again) == []
+    again.close()
+
+
+def test_every_member_of_a_gzip_file_is_read(feed: FileFeed) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    (feed.folder / "access.log.1.gz").write_bytes(packed(b"one") + packed(b"two") + gzip.compress(b"last words"))
+    source = opened(feed)
+    assert drained(source) == [b"one", b"two", b"last words"]
+    source.close()
+
+
+def test_an_archive_that_grows_after_its_end_is_read_on(feed: FileFeed) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    archive = feed.folder / "access.log.1.gz"
+    archive.write_bytes(packed(b"one"))
+    source = opened(feed)
+    assert drained(source) == [b"one"]
+    with archive.open("ab") as file:
+        file.write(packed(b"two"))
+    assert drained(source) == [b"two"]
+    source.close()
+
+
+@pytest.mark.parametrize("size", [2_001, 30_000_000])
+def test_a_line_without_end_in_an_archive_costs_no_memory_and_is_one_flawed_record(feed: FileFeed, size: int) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    (feed.folder / "access.log.1.gz").write_bytes(packed(b"one", b"x" * size, b"two") + gzip.compress(b"y" * size))
+    source = opened(feed)
+    first, bomb, second, last = read(source, 4)
+    assert (first.payload, second.payload) == (b"one", b"two")
+    assert bomb.flaw == last.flaw == "line longer than 2000 bytes"
+    assert (len(bomb.payload), len(last.payload)) == (1024, 1024)
+    assert last.receipt.position == len(b"one\ntwo\n") + 2 * size + 1
+    source.close()
+
+
+def test_unpacking_holds_a_bounded_buffer_and_stops_for_others(tmp_path: Path) -> None:
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(4 * SKIP_LIMIT_BYTES)))
+    content = PackedContent(os.open(tmp_path / "bomb.gz", os.O_RDONLY), "gzip")
+    calls = 1
+    while not content.reaches(4 * SKIP_LIMIT_BYTES):
+        calls += 1
+        assert len(content._buffer) < 100_000
+    assert 4 <= calls <= 6
+    content.close()
+
+
+@pytest.mark.parametrize("extension", [".gz", ".zst"])
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_of_a_damaged_archive_what_is_readable_is_read_and_the_rest_told_once(
+    feed: FileFeed, extension: str, damage: str
+) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    noise = random.Random(5)
+    # Lines that do not compress, so that the damage lies behind many of them.
+    whole = [noise.randbytes(40).hex().encode() for _ in range(5_000)]
+    text = b"".join(line + b"\n" for line in whole)
+    content = gzip.compress(text) if extension == ".gz" else zstd.compress(text, level=1)
+    half = len(content) // 2
+    content = content[:half] if damage == "cut" else content[:half] + bytes(64) + content[half + 64 :]
+    (feed.folder / f"access.log.1{extension}").write_bytes(content)
+    feed.write(b"live")
+    source = opened(feed)
+    found = drained(source)
+    assert found.pop(found.index(b"live")) == b"live"
+    good = [line for line in found if line in set(whole)]
+    assert good == whole[: len(good)]
+    # Zstandard unpacks blocks of 128 KiB: half a block is nothing.
+    assert len(good) > (2_000 if extension == ".gz" else 1_000)
+    assert [gap.reason for gap in feed.gaps] == ["damaged"]
+    assert 0 < feed.gaps[0].bytes_at_most <= len(content)
+    assert feed.metrics.counters[ERRORS] == 1
+    again = restarted(feed, source)
+    feed.write(b"goes on")
+    assert drained(again) == [b"goes on"]
+    assert len(feed.gaps) == 1
+    again.close()
+
+
+def test_an_archive_that_is_still_being_written_is_whole_in_the_end(feed: FileFeed) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    content = gzip.compress(b"".join(line + b"\n" for line in lines(0, 5_000)))
+    archive = feed.folder / "access.log.1.gz"
+    archive.write_bytes(content[:5_000])
+    source = opened(feed)
+    some = payloads(source, 100)
+    with archive.open("ab") as file:
+        file.write(content[5_000:])
+    some += drained(source)
+    assert some == lines(0, 5_000)
+    source.close()
+
+
+def test_killed_at_any_moment_an_archive_is_read_on_where_it_was_committed(tmp_path: Path) -> None:
+    """Every line is settled by one run or another: none is left out, however often the process dies."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "access.log.1.gz").write_bytes(packed(*lines(0, 3_000)))
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from weirlog.pipeline.ledger import settle_all\n"
+        "from weirlog.pipeline.metrics import NoMetrics\n"
+        "from weirlog.pipeline.sources.checkpoint import Checkpoint\n"
+        "from weirlog.pipeline.sources.file import FileSource\n"
+        "from weirlog.pipeline.sources.tail import TailLimits\n"
+        "from weirlog.pipeline.timing import SystemClock\n"
+        "source = FileSource('file-0', [sys.argv[1] + '/*'], start_at='beginning',\n"
+        "    checkpoint=Checkpoint(Path(sys.argv[2])), clock=SystemClock(), metrics=NoMetrics(),\n"
+        "    limits=TailLimits(chunk_records=20))\n"
+        "source.open()\n"
+        "while True:\n"
+        "    for record in (records := source.poll(0.1)):\n"
+        "        print('record', record.receipt.position, record.payload.decode(), flush=True)\n"
+        "    settle_all(record.receipt for record in records)\n"
+        "    source.commit()\n"
+    )
+    random_ = random.Random(3)
+    seen: dict[int, str] = {}
+    for _ in range(40):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, str(folder), str(tmp_path / "c.json")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None
+        for _ in range(random_.randrange(200, 900)):
+            if len(seen) == 3_000:
+                break
+            word, _, record = process.stdout.readline().strip().partition(" ")
+            if word != "record":
+                continue  # its log
+            position, _, payload = record.partition(" ")
+            assert seen.setdefault(int(position), payload) == payload
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        process.stdout.close()
+        if len(seen) == 3_000:
+            break
+    assert [seen[position].encode() for position in sorted(seen)] == lines(0, 3_000)
