@@ -1,12 +1,13 @@
 """How the shipped model is made: labelled files and generated traffic, the `detector` preset, a held-out threshold.
 
     python -m weirlog.models.default_training train --data DATA --out models/shipped/default
-    python -m weirlog.models.default_training evaluate --data DATA [--model default]
+    python -m weirlog.models.default_training evaluate [--data DATA] [--texts TEXTS] [--model default] [--out PAGE]
     python -m weirlog.models.default_training calibrate [--data DATA] [--model default] --out models/shipped/default
 
 The last measures the false-positive rates anew, as for a model that was trained elsewhere; `train` does it by itself.
 DATA is a folder of labelled files (`weirlog.models.dataset`). Every epoch draws so many rows of each file and of each
-generator, for the files repeat themselves: one prolific tool must not outweigh all the rest.
+generator, for the files repeat themselves: one prolific tool must not outweigh all the rest. TEXTS is a folder with
+the texts that `default_quality` measures by, written by hand and never trained on.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from weirlog.models.artifact import Artifact, load
 from weirlog.models.calibration import Calibration, calibrate
 from weirlog.models.corpus import KINDS, traffic
 from weirlog.models.dataset import CSV_SUFFIXES, read_rows
+from weirlog.models.default_quality import evaluate_default
 from weirlog.models.engines import FloatArray
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.evaluation import evaluate
@@ -45,6 +47,7 @@ from weirlog.models.pool import (
     add_spliced,
 )
 from weirlog.models.presets import PRESETS
+from weirlog.models.quality_page import page
 from weirlog.models.request import JSON
 from weirlog.models.tokenizer import Tokenizer
 from weirlog.models.training import file_digest, kind_indices, threshold_at, versions
@@ -52,8 +55,6 @@ from weirlog.models.training import file_digest, kind_indices, threshold_at, ver
 TRAINING_SEED: Final = 20_261
 HELD_OUT_SEED: Final = 70_003
 """Generated rows that set the threshold: never trained on, though of the same generators."""
-REPORT_SEED: Final = 90_001
-"""Of the generated rows that `evaluate` measures by; no training or threshold has seen them."""
 CALIBRATION_SEED: Final = 50_021
 """Of the generated rows whose scores become the table of false-positive rates."""
 CALIBRATION_ROWS: Final = 250_000
@@ -255,20 +256,6 @@ def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:
     return scores
 
 
-def evaluate_default(artifact: Artifact, files: Sequence[Path]) -> dict[str, JSON]:
-    """Return the measures on every file, by its name, and on harmless and hostile generated traffic."""
-    report: dict[str, JSON] = {}
-    for path in files:
-        pool = Pool()
-        add_rows(pool, read_rows([path]))
-        report[path.name] = _measures(artifact, pool)
-    for name, attacks, hard in (("generated, plain", 0.0, 0.0), ("generated, hard", 0.5, 1.0)):
-        pool = Pool()
-        add_generated(pool, traffic(REPORT_SEED, attack_share=attacks, hard_share=hard), 20_000, name)
-        report[name] = _measures(artifact, pool)
-    return report
-
-
 def calibrate_default(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_ROWS) -> Calibration:
     """Return the false-positive rates on generated plain requests, and on the real hosts in `files` that were left out.
 
@@ -294,12 +281,6 @@ def calibrate_default(artifact: Artifact, files: Sequence[Path], rows: int = CAL
     return calibrate({group: np.concatenate(part) for group, part in parts.items()})
 
 
-def _measures(artifact: Artifact, pool: Pool) -> JSON:
-    scores = score_texts(artifact, pool.texts)
-    found: JSON = evaluate(scores, np.asarray(pool.labels, np.int32), artifact.threshold).to_json()
-    return found
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; return the exit status."""
     usual = Recipe()
@@ -313,8 +294,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     trainer.add_argument("--refine", default=None, metavar="MODEL", help="start from this model, and refine it only")
     trainer.add_argument("--without", nargs="*", default=[], help="files to leave out, without their endings")
     measurer = commands.add_parser("evaluate", help="measure a model on every labelled file")
-    measurer.add_argument("--data", type=Path, required=True, help="folder of labelled files")
+    measurer.add_argument("--data", type=Path, default=None, help="folder of labelled files")
+    measurer.add_argument("--texts", type=Path, default=None, help="folder of the texts written by hand, such as tests")
     measurer.add_argument("--model", default="default")
+    measurer.add_argument("--out", type=Path, default=None, help="also write the page there")
     calibrator = commands.add_parser("calibrate", help="measure a model's false-positive rates, and write it with them")
     calibrator.add_argument("--data", type=Path, default=None, help="folder of labelled files with left-out real hosts")
     calibrator.add_argument("--model", default="default")
@@ -329,7 +312,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(json.dumps({"digest": model.digest, **_fp_rates(model)}, indent=1))
         return 0
     if options.command == "evaluate":
-        say(json.dumps(evaluate_default(load(options.model), files), indent=1))
+        text = page(evaluate_default(load(options.model), files, options.texts))
+        if options.out is not None:
+            options.out.write_text(text, encoding="utf-8")
+        say(text)
         return 0
     kept = [path for path in files if path.name.partition(".")[0] not in options.without]
     start = None if options.refine is None else load(options.refine)

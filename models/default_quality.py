@@ -1,0 +1,75 @@
+"""What the shipped model is worth: everything that `quality` can measure, on labelled files and on texts by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from weirlog.models.artifact import Artifact
+from weirlog.models.corpus import traffic
+from weirlog.models.dataset import Row, read_rows
+from weirlog.models.detector import Detector
+from weirlog.models.engines import engine
+from weirlog.models.quality import judge_attacks, judge_bodies, judge_harmless, mark_attacks, measure_file
+from weirlog.models.quality_page import Quality
+from weirlog.models.samples import Harmless, drawn_harmless, read_attacks, read_harmless
+
+REPORT_SEED: Final = 90_001
+"""Of the generated rows that are measured by; no training or threshold has seen them."""
+REPORT_ROWS: Final = 20_000
+HARMLESS_FILE: Final = "harmless_texts.jsonl"
+ATTACKS_FILE: Final = "attacks_by_hand.jsonl"
+HARMLESS_TEXTS: Final = 500
+"""Harmless texts to measure by: what the hand-written ones fall short of it is drawn from a grammar."""
+
+
+def harmless_texts(folder: Path) -> dict[str, list[Harmless]]:
+    """Return HARMLESS_TEXTS texts that look like attacks, by where they come from.
+
+    Raises:
+        DatasetError: HARMLESS_FILE in `folder` cannot be read, or holds something else.
+    """
+    by_hand = read_harmless(folder / HARMLESS_FILE)
+    drawn = drawn_harmless(REPORT_SEED, max(0, HARMLESS_TEXTS - len(by_hand)))
+    return {"written by hand": by_hand, "drawn from a grammar": drawn}
+
+
+def evaluate_default(artifact: Artifact, files: Sequence[Path], texts: Path | None) -> Quality:
+    """Return what a model is worth on every labelled file, on generated traffic, and on the hand-written texts.
+
+    Blocks for about ten minutes on two cores, most of them for the long bodies.
+
+    Args:
+        artifact: the model.
+        files: labelled data; may be none.
+        texts: folder of the hand-written texts; None leaves out what is measured by them.
+
+    Raises:
+        DatasetError: a file cannot be read, or holds something else.
+    """
+    detector = Detector(artifact, engine("auto", artifact))
+    measured = [measure_file(detector, path.name, read_rows([path])) for path in files]
+    for name, attack_share, hard_share in (("generated, plain", 0.0, 0.0), ("generated, hard", 0.5, 1.0)):
+        drawn = islice(traffic(REPORT_SEED, attack_share=attack_share, hard_share=hard_share), REPORT_ROWS)
+        rows = (Row(made.request, made.label, made.kind, file=name) for made in drawn)
+        measured.append(measure_file(detector, name, rows))
+    seen = artifact.training.get("files")
+    quality = Quality(
+        f"{artifact.name} ({artifact.digest[:12]})",
+        artifact.threshold,
+        measured,
+        frozenset(seen) if isinstance(seen, dict) else frozenset(),
+    )
+    if texts is None:
+        return quality
+    attacks = read_attacks(texts / ATTACKS_FILE)
+    return replace(
+        quality,
+        harmless={name: judge_harmless(detector, group) for name, group in harmless_texts(texts).items()},
+        attacks=judge_attacks(detector, attacks),
+        bodies=judge_bodies(detector, attacks),
+        markings=mark_attacks(detector, attacks),
+    )
