@@ -72,6 +72,9 @@ class TerminalSink:
     def deliver(self, alerts: Sequence[Alert]) -> None:
         for alert in alerts:
             document: dict[str, Any] = alert.document()
+            if alert.is_notice:
+                self._console.print(f"weirlog: {printable(document['message'])}", soft_wrap=True)
+                continue
             self.positions.add(document["source"]["position"])
             self._console.print(self._line(document), soft_wrap=True)
 

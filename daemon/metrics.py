@@ -18,6 +18,7 @@ from prometheus_client import (
 
 from weirlog.daemon.printable import printable
 from weirlog.pipeline import metrics as names
+from weirlog.pipeline.notices import NOTICE_KINDS
 
 PREFIX = "weirlog_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,6 +61,7 @@ COUNTERS: dict[names.Counter, CounterSpec] = {
     "alerts_grouped_total": CounterSpec("Attacks counted into an earlier alert of their group."),
     "alerts_delivered_total": CounterSpec("Alerts that a sink has taken durably.", ("sink",)),
     "delivery_failures_total": CounterSpec("Attempts to deliver that failed.", ("sink",)),
+    "notices_total": CounterSpec("Alerts about weirlog itself put into the outbox, by their kind.", ("kind",)),
     "dead_letters_total": CounterSpec(
         "Records or alerts put aside with a reason, by stage: parse, deliver.", ("stage",)
     ),
@@ -74,6 +76,7 @@ GAUGES: dict[names.Gauge, GaugeSpec] = {
     "outbox_full": GaugeSpec("1 while detection waits because the outbox is at its limit."),
     "source_up": GaugeSpec("1 while a source reads, 0 while it fails.", ("source",)),
     "sink_up": GaugeSpec("1 while a sink takes alerts, 0 while it fails.", ("sink",)),
+    "conditions_open": GaugeSpec("Things that are wrong with weirlog itself at present and were told in a notice."),
 }
 
 HISTOGRAMS: dict[names.Histogram, HistogramSpec] = {
@@ -152,10 +155,11 @@ class PrometheusMetrics:
 
     def expect(self, sources: Sequence[str], sinks: Sequence[str]) -> None:
         """Begin every series of these at 0: a rate over a series that does not exist yet cannot be alerted on."""
+        expected: dict[str, Sequence[str]] = {"source": sources, "sink": sinks, "stage": ("parse", "deliver")}
         for name, labels in self._labels.items():
-            values = (
-                {"source": sources, "sink": sinks, "stage": ("parse", "deliver")}.get(labels[0], ()) if labels else ()
-            )
+            values = expected.get(labels[0], ()) if labels else ()
+            if name == "notices_total":
+                values = NOTICE_KINDS
             for value in values:
                 self._child(name, {labels[0]: value})
 

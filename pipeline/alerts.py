@@ -15,6 +15,8 @@ from weirlog.pipeline.redaction import Limits, Redactor, Showing, show_request
 
 SCHEMA = "weirlog.alert/v1"
 LIMIT_BYTES = 20_000
+NOTICE_PREFIX = "weirlog."
+"""How the kind of an alert begins that is about weirlog itself (notices.py)."""
 _COUNT_ROOM_BYTES = 24
 """Left free so that a count of many digits still fits."""
 
@@ -25,14 +27,14 @@ escapes, and as many names, marks and digests as there are fields, are 15 kB."""
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One attack, or several of a group.
+    """One attack, or several of a group; or a notice of weirlog about itself.
 
     Attributes:
         id: of the record at fault; the same after a crash, a replay or a rebalance, on every output.
         time: when it was found, in seconds since 1970-01-01 UTC.
         kind: of attack, or None for a model that knows no kinds.
         client: address of the client as `client_address` gives it, or None.
-        score: probability in [0, 1].
+        score: probability in [0, 1]; 0 for a notice, whose document has null.
         body: the whole document, compact JSON in ASCII: safe on a terminal, one line in a file.
     """
 
@@ -43,9 +45,14 @@ class Alert:
     score: float
     body: bytes
 
+    @property
+    def is_notice(self) -> bool:
+        """Whether it is about weirlog itself: there is no request, no model and no score, but a message."""
+        return self.kind is not None and self.kind.startswith(NOTICE_PREFIX)
+
     def with_count(self, count: int) -> Alert:
         """Return the same alert standing for `count` attacks."""
-        return replace(self, body=_encoded({**self.document(), "count": count}))
+        return replace(self, body=encoded({**self.document(), "count": count}))
 
     def document(self) -> dict[str, JSON]:
         """The document as Python values."""
@@ -120,7 +127,7 @@ def build_alert(
         }
         if showing.cut or ours.cut:
             document["truncated"] = True
-        body = _encoded(document)
+        body = encoded(document)
         if len(body) <= LIMIT_BYTES - _COUNT_ROOM_BYTES:
             break
     return Alert(identity, time, verdict.kind, client, verdict.score, body)
@@ -172,6 +179,7 @@ def _fitted(explained: dict[str, JSON], limits: Limits, showing: Showing) -> dic
     }
 
 
-def _encoded(document: dict[str, JSON]) -> bytes:
+def encoded(document: dict[str, JSON]) -> bytes:
+    """Return a document as an alert's body."""
     # ASCII: C1 controls and bidirectional overrides in a request must not reach the terminal of whoever reads it.
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")

@@ -52,6 +52,12 @@ class DeliveryWorker:
         """Until when what is left may be delivered after a stop. To be set before `stopping`."""
         self.failure: str | None = None
         """Why the sink takes nothing at present, or None."""
+        self.failing_since: float | None = None
+        """`Clock.monotonic()` of the first failure in a row, or None."""
+        self.busy_since: float | None = None
+        """When the attempt began that is still under way, or None."""
+        self.deliveries = 0
+        """Attempts that succeeded."""
         self._sink = sink
         self._outbox = outbox
         self._clock = clock
@@ -112,7 +118,7 @@ class DeliveryWorker:
         Raises:
             RetryableError: the sink fails; what it had taken before is noted.
         """
-        started = self._clock.monotonic()
+        self.busy_since = started = self._clock.monotonic()
         try:
             self._sink.deliver([alert for _, alert in entries])
         except RetryableError:
@@ -126,6 +132,8 @@ class DeliveryWorker:
             else:
                 self._refuse(entries[0], str(error))
             return
+        finally:
+            self.busy_since = None
         self._metrics.observe("delivery_seconds", self._clock.monotonic() - started, sink=self.name)
         self._succeeded()
         self._note([seq for seq, _ in entries], stopping)
@@ -175,12 +183,14 @@ class DeliveryWorker:
         self._metrics.gauge("sink_up", 0, sink=self.name)
         if self.failure is None:
             log.error("the sink fails; trying again", sink=self.name, reason=str(error))
+            self.failing_since = self._clock.monotonic()
         self.failure = str(error)
 
     def _succeeded(self) -> None:
         if self.failure is not None:
             log.info("the sink takes alerts again", sink=self.name)
-        self.failure = None
+        self.failure = self.failing_since = None
+        self.deliveries += 1
         self._failures = self._strikes = 0
         self._refusing = False
         self._backoff.reset()

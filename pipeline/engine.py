@@ -49,6 +49,79 @@ class Signals:
         return cls(threading.Event(), threading.Event(), threading.Event())
 
 
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How one source gets on. Moments are of `Clock.monotonic()`.
+
+    Attributes:
+        name: of the source.
+        shows_life: whether its thread has done so within STUCK_S.
+        last_beat: when it did last.
+        is_open: whether it has been opened.
+        failure: why it does not read at present, or None.
+        failing_since: when it began to fail, or None.
+        held_back_since: since when it may not read, because those downstream are full, or None.
+        records_read: in this run.
+        lag: what is there and not yet read, about a second ago; None when not known.
+    """
+
+    name: str
+    shows_life: bool
+    last_beat: float
+    is_open: bool
+    failure: str | None
+    failing_since: float | None
+    held_back_since: float | None
+    records_read: int
+    lag: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerState:
+    """How the scorer gets on.
+
+    Attributes:
+        shows_life, last_beat: as of a source.
+        failure: why alerts cannot be stored at present, or None.
+        failing_since: when that began, or None.
+        batches_settled: in this run.
+    """
+
+    shows_life: bool
+    last_beat: float
+    failure: str | None
+    failing_since: float | None
+    batches_settled: int
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """How one sink gets on.
+
+    Attributes:
+        name: of the sink.
+        failure: why it takes nothing at present, or None.
+        failing_since: when it began to fail, or None.
+        busy_since: when the attempt began that is still under way, or None.
+        deliveries: attempts that succeeded in this run.
+    """
+
+    name: str
+    failure: str | None
+    failing_since: float | None
+    busy_since: float | None
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineState:
+    """How everything gets on at one moment."""
+
+    sources: Sequence[SourceState]
+    scorer: ScorerState
+    sinks: Sequence[SinkState]
+
+
 class Pipeline:
     """Runs readers, one scorer and delivery workers, a thread each.
 
@@ -129,15 +202,47 @@ class Pipeline:
     @property
     def stuck(self) -> str | None:
         """The name of a thread that has shown no life for STUCK_S, or None."""
-        oldest = self._clock.monotonic() - STUCK_S
         beats = [(self._scoring, self.scorer.last_beat)]
         beats += [(thread, reader.last_beat) for thread, reader in zip(self._reading, self.readers, strict=True)]
-        return next((thread.name for thread, beat in beats if thread.is_alive() and beat < oldest), None)
+        return next((thread.name for thread, beat in beats if not self._shows_life(thread, beat)), None)
+
+    def state(self) -> PipelineState:
+        """Return how everything gets on. Any thread may call this; nothing blocks."""
+        return PipelineState(
+            [
+                SourceState(
+                    reader.name,
+                    self._shows_life(thread, reader.last_beat),
+                    reader.last_beat,
+                    reader.is_open,
+                    reader.failure,
+                    reader.failing_since,
+                    reader.held_back_since,
+                    reader.records_read,
+                    reader.lag,
+                )
+                for thread, reader in zip(self._reading, self.readers, strict=True)
+            ],
+            ScorerState(
+                self._shows_life(self._scoring, self.scorer.last_beat),
+                self.scorer.last_beat,
+                self.scorer.failure,
+                self.scorer.failing_since,
+                self.scorer.batches_settled,
+            ),
+            [
+                SinkState(worker.name, worker.failure, worker.failing_since, worker.busy_since, worker.deliveries)
+                for worker in self.workers
+            ],
+        )
 
     @property
     def settled_in(self) -> bool:
         """Whether every source is open, or has failed and is being tried again."""
         return all(reader.is_open or reader.failure is not None for reader in self.readers)
+
+    def _shows_life(self, thread: threading.Thread, beat: float) -> bool:
+        return not thread.is_alive() or beat >= self._clock.monotonic() - STUCK_S
 
     @property
     def _threads(self) -> list[threading.Thread]:

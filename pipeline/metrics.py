@@ -20,6 +20,7 @@ Counter: TypeAlias = Literal[
     "alerts_grouped_total",  # attacks counted into an earlier alert of their group
     "alerts_delivered_total",  # sink
     "delivery_failures_total",  # sink
+    "notices_total",  # kind: alerts about weirlog itself put into the outbox
     "dead_letters_total",  # stage: parse | deliver
     "dead_letters_dropped_total",  # the oldest, when their store is full
 ]
@@ -31,6 +32,7 @@ Gauge: TypeAlias = Literal[
     "outbox_full",
     "source_up",  # source: 1 while it reads, 0 while it fails
     "sink_up",  # sink
+    "conditions_open",  # what is wrong with weirlog itself at present
 ]
 Histogram: TypeAlias = Literal[
     "batch_records",

@@ -18,6 +18,14 @@ from weirlog.pipeline.errors import RetryableError, StopError
 from weirlog.pipeline.grouping import Grouping, admit, any_ended, release
 from weirlog.pipeline.history import forget, make_room, undelivered_bytes
 from weirlog.pipeline.metrics import Metrics
+from weirlog.pipeline.notices import (
+    LIMIT_UNDELIVERED,
+    Condition,
+    note_begin,
+    note_end,
+    open_conditions,
+    undelivered,
+)
 from weirlog.pipeline.state_lock import StateLock
 from weirlog.pipeline.timing import Clock
 
@@ -118,6 +126,41 @@ class Outbox:
         if put_out:
             self._wake()
 
+    def tell(self, notice: Alert, *, begins: Condition | None = None, ends: Condition | None = None) -> None:
+        """Take a notice durably, for every sink, and note in the same transaction which condition it begins or ends.
+
+        One whose id is here already is not delivered again. A full outbox takes notices all the same, up to
+        LIMIT_UNDELIVERED of them: that it is full is one of the things to be told.
+
+        Raises:
+            OutboxFullError, RetryableError: as in `take`.
+        """
+        now = self._clock.time()
+        with self._database.transaction() as connection:
+            if undelivered_bytes(connection) >= self._limit_bytes and undelivered(connection) >= LIMIT_UNDELIVERED:
+                self._check_room(connection)
+            known = connection.execute("SELECT 1 FROM alerts WHERE id = ?", (notice.id,)).fetchone() is not None
+            if not known:
+                self._store(connection, notice, 1, now)
+            if begins is not None:
+                note_begin(connection, begins)
+            if ends is not None:
+                note_end(connection, ends)
+        if not known and notice.kind is not None:
+            self._metrics.count("notices_total", kind=notice.kind)
+        self._show_fill()
+        self._wake()
+
+    def conditions(self) -> list[Condition]:
+        """Return the conditions whose beginning was told and whose end was not, also by an earlier run."""
+        with self._reader.reading() as connection:
+            return open_conditions(connection)
+
+    def forget_condition(self, condition: Condition) -> None:
+        """End a condition without a notice: what it is about is no longer watched. Raises RetryableError."""
+        with self._database.transaction() as connection:
+            note_end(connection, condition)
+
     def release_groups(self) -> int:
         """Put out the alerts of groups whose quiet time has ended with attacks in it; return how many.
 
@@ -195,6 +238,11 @@ class Outbox:
         with self._reader.reading() as connection:
             row = connection.execute("SELECT pending FROM sinks WHERE name = ?", (sink,)).fetchone()
         return int(row[0])
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `take` refuses alerts at present for what is undelivered."""
+        return self.undelivered_bytes >= self._limit_bytes
 
     @property
     def undelivered_bytes(self) -> int:

@@ -53,6 +53,13 @@ class Reader:
         self.is_open = False
         self.failure: str | None = None
         """Why the source does not read at present, or None."""
+        self.failing_since: float | None = None
+        """`Clock.monotonic()` of the first failure in a row, or None."""
+        self.held_back_since: float | None = None
+        """Since when it may not read, because those downstream are full, or None."""
+        self.records_read = 0
+        self.lag: int | None = None
+        """As the source gave it about a second ago; it may be asked in its own thread alone."""
         self.finished_reading = threading.Event()
         self._source = source
         self._channel = channel
@@ -92,9 +99,10 @@ class Reader:
 
     def _step(self) -> None:
         if self._source.in_flight >= self._max_in_flight:
-            self._source.pause()
+            self._hold_back()
         else:
             self._source.resume()
+            self.held_back_since = None
         try:
             chunk = self._source.poll(POLL_S)
         except RetryableError as error:
@@ -109,11 +117,12 @@ class Reader:
     def _hand_over(self, chunk: Sequence[Record]) -> None:
         if not chunk:
             return
+        self.records_read += len(chunk)
         self._metrics.count("records_read_total", len(chunk), source=self.name)
         self._metrics.count("bytes_read_total", sum(len(record.payload) for record in chunk), source=self.name)
         # After a stop the scorer goes on until the channel is closed, so what was read still finds room.
         while not self._channel_takes(chunk):
-            self._source.pause()
+            self._hold_back()
             # A paused poll yields nothing; it keeps the membership of a consumer group alive.
             try:
                 self._source.poll(0.0)
@@ -121,6 +130,11 @@ class Reader:
                 self._failed(error)
             self._commit_when_due()
             self.last_beat = self._clock.monotonic()
+
+    def _hold_back(self) -> None:
+        self._source.pause()
+        if self.held_back_since is None:
+            self.held_back_since = self._clock.monotonic()
 
     def _channel_takes(self, chunk: Sequence[Record]) -> bool:
         try:
@@ -134,9 +148,9 @@ class Reader:
         self._commit()
         self._next_commit = self._clock.monotonic() + COMMIT_INTERVAL_S
         self._metrics.gauge("records_in_flight", self._source.in_flight, source=self.name)
-        lag = self._source.lag
-        if lag is not None:
-            self._metrics.gauge("source_lag", lag, source=self.name)
+        self.lag = self._source.lag
+        if self.lag is not None:
+            self._metrics.gauge("source_lag", self.lag, source=self.name)
 
     def _commit(self) -> None:
         try:
@@ -152,12 +166,16 @@ class Reader:
         self._metrics.gauge("source_up", 0, source=self.name)
         if self.failure is None:
             log.error("the source fails; trying again", source=self.name, reason=str(error))
+            self.failing_since = self._clock.monotonic()
         self.failure = str(error)
-        self._clock.wait(self._stopping, self._backoff.next_s(error.retry_after_s))
+        wait_s = self._backoff.next_s(error.retry_after_s)
+        # Waiting is slow, not stuck: the watchdog must not take a long backoff for a thread without life.
+        self.last_beat = self._clock.monotonic() + wait_s
+        self._clock.wait(self._stopping, wait_s)
 
     def _recovered(self) -> None:
         if self.failure is not None:
             log.info("the source reads again", source=self.name)
-        self.failure = None
+        self.failure = self.failing_since = None
         self._backoff.reset()
         self._metrics.gauge("source_up", 1, source=self.name)

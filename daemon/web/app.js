@@ -58,7 +58,7 @@ function rowOf(alert) {
     make("td", typeof alert.score === "number" ? alert.score.toFixed(4) : ""),
     make("td", alert.kind ?? ""),
     make("td", alert.client?.address ?? ""),
-    make("td", requestOf(alert.request), "code"),
+    make("td", alert.message ?? requestOf(alert.request), "code"),
     explanationOf(alert.explanation),
     make("td", alert.count ?? 1),
   );
