@@ -148,6 +148,21 @@ Size: TypeAlias = Annotated[
 ]
 """Bytes."""
 
+SizeOrNone: TypeAlias = Annotated[
+    int,
+    BeforeValidator(lambda value: 0 if is_number(value) and value == 0 else parse_size(value)),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT](i?[bB]?)?|[bB])?$"},
+            ],
+            "examples": [0, "512k", "4MiB"],
+        }
+    ),
+]
+"""Bytes, or 0 for none at all."""
+
 
 # --- addresses -----------------------------------------------------------------------------------------------------
 

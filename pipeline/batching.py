@@ -61,6 +61,9 @@ class MicroBatcher:
             return []
         return [self._waiting.popleft() for _ in range(records)]
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def due_in_s(self, now: float) -> float:
         """Return the seconds until the oldest record has waited long enough; infinity when none waits."""
         if not self._waiting:

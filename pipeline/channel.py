@@ -32,6 +32,7 @@ class Channel(Generic[T]):
         self._chunks: deque[Sequence[T]] = deque()
         self._items = 0
         self._closed = False
+        self._woken = False
         self._changed = threading.Condition()
 
     def put(self, chunk: Sequence[T], timeout_s: float) -> bool:
@@ -58,7 +59,7 @@ class Channel(Generic[T]):
             return True
 
     def take(self, timeout_s: float) -> Sequence[T]:
-        """Return the oldest chunk, or an empty one when none came within `timeout_s`.
+        """Return the oldest chunk, or an empty one when none came within `timeout_s` or `wake` was called.
 
         Raises:
             ChannelClosed: `close` was called and everything has been taken.
@@ -71,13 +72,20 @@ class Channel(Generic[T]):
                 if self._closed:
                     raise ChannelClosed
                 left_s = end - time.monotonic()
-                if left_s <= 0:
+                if left_s <= 0 or self._woken:
+                    self._woken = False
                     return ()
                 self._changed.wait(left_s)
             chunk = self._chunks.popleft()
             self._items -= len(chunk)
             self._changed.notify_all()
             return chunk
+
+    def wake(self) -> None:
+        """Have the `take` that waits, or else the next one, return at once: there is something else to do."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Let nothing more in; what is inside can still be taken. Idempotent."""

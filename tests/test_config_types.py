@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weirlog.daemon.config_types import format_duration, format_size, parse_duration, parse_host_port, parse_size
+from pydantic import TypeAdapter, ValidationError
+
+from weirlog.daemon.config_types import (
+    SizeOrNone,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_host_port,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +100,14 @@ def test_what_is_no_address_is_refused_with_an_example(text: object) -> None:
 def test_only_this_machines_own_addresses_count_as_loopback(text: str, loopback: bool) -> None:
     address = parse_host_port(text)
     assert (address.is_loopback, str(address)) == (loopback, text)
+
+
+@pytest.mark.parametrize(("value", "size"), [(0, 0), ("4MiB", 4 << 20), (1, 1)])
+def test_a_size_that_may_be_none_at_all_takes_zero(value: object, size: int) -> None:
+    assert TypeAdapter(SizeOrNone).validate_python(value) == size
+
+
+@pytest.mark.parametrize("value", [-1, False, "0", "", None])
+def test_only_the_number_zero_is_none_at_all(value: object) -> None:
+    with pytest.raises(ValidationError, match="size|between"):
+        TypeAdapter(SizeOrNone).validate_python(value)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Self
 
 from fakes import FakeClock, RecordingMetrics, eventually
 from test_scoring import WordClassifier, WordFormat
 
+from weirlog.models.request import Request
+from weirlog.models.verdict import Verdict
 from weirlog.pipeline.alerts import Alert
 from weirlog.pipeline.batching import BatchLimits
 from weirlog.pipeline.channel import Channel
 from weirlog.pipeline.dead_letters import DeadLetter
-from weirlog.pipeline.errors import RetryableError
+from weirlog.pipeline.errors import RetryableError, StopError
 from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.records import Partition, Record
 from weirlog.pipeline.redaction import Redactor
@@ -49,16 +52,25 @@ class FakeStore:
 class Running:
     """A scorer in its thread."""
 
-    def __init__(self, limits: BatchLimits = AT_ONCE) -> None:
+    def __init__(
+        self, limits: BatchLimits = AT_ONCE, *, threads: int = 1, classifier: WordClassifier | None = None
+    ) -> None:
         self.ledger = Ledger(Partition("file-0", "file", "access.log", "1:a"), 0)
         self.store = FakeStore(self.ledger)
         self.channel: Channel[Record] = Channel(1000)
         self.aborting = threading.Event()
         self.metrics = RecordingMetrics()
         clock = FakeClock()
-        judge = Judge(WordClassifier(), {"file-0": WordFormat()}, Redactor(), clock, self.metrics)
+        judge = Judge(classifier or WordClassifier(), {"file-0": WordFormat()}, Redactor(), clock, self.metrics)
         self.scorer = Scorer(
-            self.channel, judge, self.store, limits, aborting=self.aborting, clock=clock, metrics=self.metrics
+            self.channel,
+            judge,
+            self.store,
+            limits,
+            aborting=self.aborting,
+            clock=clock,
+            metrics=self.metrics,
+            threads=threads,
         )
         self.thread = threading.Thread(target=self.scorer.run)
         self._position = 0
@@ -129,3 +141,70 @@ def test_aborting_ends_a_wait_for_the_store_and_settles_nothing() -> None:
         running.thread.join(10)
         assert not running.thread.is_alive()
     assert running.ledger.watermark == 0
+
+
+class GatedClassifier(WordClassifier):
+    """Waits, before it classifies anything, until the gate of its first request's path is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+        self.waiting: list[str] = []
+
+    def classify(self, requests: Sequence[Request]) -> Sequence[Verdict]:
+        self.waiting.append(requests[0].path)
+        assert self.gates[requests[0].path].wait(10)
+        return super().classify(requests)
+
+
+ONE_BY_ONE = BatchLimits(max_records=1, max_delay_s=3600)
+
+
+def test_batches_are_judged_side_by_side_and_kept_in_the_order_in_which_they_were_read() -> None:
+    classifier = GatedClassifier()
+    with Running(ONE_BY_ONE, threads=2, classifier=classifier) as running:
+        running.write(b"/attack-1", b"/attack-2")
+        assert eventually(lambda: len(classifier.waiting) == 2), "both are under way at once"
+        classifier.gates["/attack-2"].set()
+        classifier.gates["/attack-1"].set()
+        assert eventually(lambda: running.ledger.in_flight == 0)
+    assert [alert.document()["request"]["path"] for alert in running.store.alerts] == ["/attack-1", "/attack-2"]
+
+
+def test_what_is_read_while_all_threads_are_busy_is_bounded() -> None:
+    """One batch a thread and one more; the rest stays in the channel, which holds up the sources."""
+    classifier = GatedClassifier()
+    with Running(ONE_BY_ONE, threads=1, classifier=classifier) as running:
+        for number in range(8):
+            running.write(b"/%d" % number)
+        assert eventually(lambda: len(running.channel) == 6)
+        for number in range(8):
+            classifier.gates[f"/{number}"].set()
+        assert eventually(lambda: running.ledger.in_flight == 0)
+
+
+def test_an_idle_scorer_does_not_wait_for_company() -> None:
+    with Running(BatchLimits(max_records=100, max_delay_s=3600)) as running:
+        running.write(b"/attack")
+        assert eventually(lambda: len(running.store.alerts) == 1)
+
+
+def test_a_broken_model_ends_the_scorer() -> None:
+    class Broken(WordClassifier):
+        def classify(self, requests: Sequence[Request]) -> Sequence[Verdict]:
+            raise RuntimeError("no weights")
+
+    failures: list[BaseException] = []
+    running = Running(AT_ONCE, threads=2, classifier=Broken())
+
+    def run() -> None:
+        try:
+            running.scorer.run()
+        except StopError as error:
+            failures.append(error)
+
+    running.thread = threading.Thread(target=run)
+    with running:
+        running.write(b"/a")
+        running.thread.join(10)
+    assert "no weights" in str(failures[0])
