@@ -25,6 +25,8 @@ from weirlog.pipeline.delivery import DeliveryWorker
 from weirlog.pipeline.engine import Pipeline, Signals
 from weirlog.pipeline.grouping import Grouping
 from weirlog.pipeline.outbox import Outbox
+from weirlog.pipeline.errors import StopError
+from weirlog.pipeline.findings import Patience
 from weirlog.pipeline.reading import Reader
 from weirlog.pipeline.records import Record
 from weirlog.pipeline.redaction import Redactor
@@ -32,6 +34,7 @@ from weirlog.pipeline.scorer import Scorer
 from weirlog.pipeline.scoring import Judge
 from weirlog.pipeline.sinks import Sink
 from weirlog.pipeline.state_lock import StateLock
+from weirlog.pipeline.selfwatch import SelfWatch
 from weirlog.pipeline.timing import Clock, Deadline
 
 log = structlog.get_logger(__name__)
@@ -40,7 +43,7 @@ CHANNEL_RECORDS = 4096
 """Some 30 micro-batches wait between the sources and the scorer: enough to keep it busy over a slow poll."""
 MAX_IN_FLIGHT = 16384
 """Records of one source between read and settled; with lines of 1 kB, some 16 MB."""
-RESTART_PARTS = ("sources", "sinks", "batch", "outbox", "state_dir", "http")
+RESTART_PARTS = ("sources", "sinks", "batch", "outbox", "selfwatch", "state_dir", "http")
 """Sections that a reload cannot change."""
 
 
@@ -71,6 +74,7 @@ class Assembly:
             self._web = self._build_web()
         except BaseException:
             self._closing.close()
+            self.selfwatch = SelfWatch(self.outbox, _patience(config), clock, self.metrics)
             raise
         self.metrics.set_model(self.detector.name, self.detector.digest)
         self.metrics.expect([source.name for source in config.sources], [sink.name for sink in sinks])
@@ -138,7 +142,18 @@ class Assembly:
             reasons.append(f"a thread has crashed: {self.pipeline.failure}")
         if (stuck := self.pipeline.stuck) is not None:
             reasons.append(f"thread {stuck} shows no life")
-        return reasons
+        return [*reasons, *self.selfwatch.reasons]
+
+    def watch(self) -> bool:
+        """Look whether everything gets on; return whether it does, or may yet do without a restart.
+
+        Called about once a second by the main thread. Blocks for a write to the outbox where there is a notice to tell.
+        """
+        try:
+            self.selfwatch.check(self.pipeline.state())
+        except StopError as error:
+            self.pipeline.fail(error)
+        return self.pipeline.stuck is None and not self.selfwatch.needs_restart
 
     def status_line(self) -> str:
         """Return one line for `systemctl status`."""
@@ -195,7 +210,7 @@ class Assembly:
                 clock=self._clock,
                 metrics=self.metrics,
             )
-            for source in build_sources(self.config, self._clock, self.metrics)
+            for source in build_sources(self.config, self._clock, self.metrics, self.selfwatch.tell_gap)
         ]
         scorer = Scorer(
             channel,
@@ -279,3 +294,11 @@ def _load_detector(model: Model) -> Detector:
 
 def _redactor(config: Config) -> Redactor:
     return Redactor(config.alerts.redact.extra_keys, enabled=config.alerts.redact.enabled)
+def _patience(config: Config) -> Patience:
+    return Patience(
+        stuck_s=config.selfwatch.stuck_after,
+        failing_s=config.selfwatch.failing_after,
+        silent_s={source.name: source.silent_after for source in config.sources if source.silent_after is not None},
+    )
+
+

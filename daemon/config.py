@@ -29,6 +29,7 @@ from weirlog.daemon.config_sections import (
     Redaction,
     Section,
     Security,
+    SelfWatch,
     Sink,
     Source,
     WebhookSink,
@@ -54,6 +55,7 @@ __all__ = [
     "Redaction",
     "Secret",
     "Security",
+    "SelfWatch",
     "Sink",
     "Source",
     "WebhookSink",
@@ -91,6 +93,7 @@ class Config(Section):
         min_length=1, description="a list of where alerts go"
     )
     outbox: Annotated[Outbox, BeforeValidator(_default_if_empty)] = Outbox()
+    selfwatch: Annotated[SelfWatch, BeforeValidator(_default_if_empty)] = SelfWatch()
     state_dir: FilePath = Field(default=Path("/var/lib/weirlog"), description="where progress and alerts are kept")
     http: Http | None = Field(default=Http(), description="null for none")
 
@@ -126,6 +129,7 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("sinks", "kafka", "security"): Security,
     ("sinks", "webhook"): WebhookSink,
     ("outbox",): Outbox,
+    ("selfwatch",): SelfWatch,
     ("http",): Http,
 }
 

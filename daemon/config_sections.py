@@ -86,6 +86,13 @@ def _check_client(value: object) -> object:
 
 
 Name: TypeAlias = Annotated[
+def _check_patience(value: float) -> float:
+    if value < 1:
+        refuse(f"is {value:g} s; expected at least 1s")
+    return value
+
+
+Patience: TypeAlias = Annotated[Duration, AfterValidator(_check_patience)]
     str, AfterValidator(_check_name), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"})
 ]
 Topic: TypeAlias = Annotated[str, AfterValidator(_check_topic)]
@@ -138,6 +145,12 @@ class Security(Section):
 
 
 class FileSource(Section):
+SILENT_AFTER = Field(
+    default=None,
+    description="a notice when nothing has come for so long; null for a source that may be silent for ever",
+)
+
+
     """Log files that are written to while weirlog reads them."""
 
     type: Literal["file"]
@@ -149,6 +162,10 @@ class FileSource(Section):
     )
     max_line: Size = Field(default=1024**2, description="longest line that is scored; longer ones are dead letters")
 
+    close_deleted_after: Patience = Field(
+        default=3600.0, description="a deleted file is let go after so long, even if lines in it are unread"
+    )
+    silent_after: Patience | None = SILENT_AFTER
 
 class KafkaSource(Section):
     """Topics of a Kafka cluster; members of one group share their partitions."""
@@ -162,6 +179,7 @@ class KafkaSource(Section):
     start_at: Literal["end", "beginning"] = Field(default="end", description="where a group without offsets starts")
     format: Format = Field(default="auto", description="log format; auto finds out from the first messages")
     security: Security | None = None
+    silent_after: Patience | None = SILENT_AFTER
 
 
 Source: TypeAlias = Annotated[Union[FileSource, KafkaSource], Field(discriminator="type")]
@@ -386,7 +404,7 @@ class WebhookSink(Section):
 Sink: TypeAlias = Annotated[Union[FileSink, KafkaSink, WebhookSink], Field(discriminator="type")]
 
 
-# --- outbox and web server ------------------------------------------------------------
+# --- outbox, self-watch and web server -------------------------------------------------
 
 
 class Outbox(Section):
@@ -400,3 +418,14 @@ class Http(Section):
     """The web page, metrics and health."""
 
     listen: ListenAddress | None = Field(default=parse_host_port("127.0.0.1:9464"), description="host:port; null: none")
+class SelfWatch(Section):
+    """When weirlog alerts about itself."""
+
+    stuck_after: Patience = Field(
+        default=600.0, description="a source reads nothing for so long, though more and more is there to read"
+    )
+    failing_after: Patience = Field(
+        default=300.0, description="a source or a sink fails for so long, or the outbox takes nothing"
+    )
+
+

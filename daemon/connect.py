@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from weirlog.daemon import config_sections as sections
 from weirlog.daemon.config import Config
+from weirlog.pipeline.gaps import Gap
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.sinks import Sink
 from weirlog.pipeline.sources import Source
@@ -17,15 +19,20 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - kafka-python costs 0.2 s and httpx 0.15 s to import: a host that only tails a file has neither
 
 
-def build_sources(config: Config, clock: Clock, metrics: Metrics) -> list[Source]:
+def build_sources(
+    config: Config, clock: Clock, metrics: Metrics, on_gap: Callable[[Gap], None] | None = None
+) -> list[Source]:
     """Return the configured sources, not yet open; their state stands in the state directory under their names."""
-    return [_source(section, config, clock, metrics) for section in config.sources]
+    return [_source(section, config, clock, metrics, on_gap) for section in config.sources]
 
 
-def _source(section: sections.Source, config: Config, clock: Clock, metrics: Metrics) -> Source:
+def _source(
+    section: sections.Source, config: Config, clock: Clock, metrics: Metrics, on_gap: Callable[[Gap], None] | None
+) -> Source:
     if isinstance(section, sections.FileSource):
         from weirlog.pipeline.sources.checkpoint import Checkpoint
         from weirlog.pipeline.sources.file import FileSource
+        from weirlog.pipeline.sources.following import Pace
         from weirlog.pipeline.sources.tail import TailLimits
 
         return FileSource(
@@ -36,6 +43,8 @@ def _source(section: sections.Source, config: Config, clock: Clock, metrics: Met
             clock=clock,
             metrics=metrics,
             limits=TailLimits(line_bytes=section.max_line),
+            pace=Pace(deleted_s=section.close_deleted_after),
+            on_gap=on_gap,
         )
     from weirlog.pipeline.sources.kafka import KafkaSource
 

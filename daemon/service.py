@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 SHUTDOWN_S = 25.0
 """One deadline for the whole drain; the unit's TimeoutStopSec=40 leaves room above it."""
 TICK_S = 0.25
+WATCH_INTERVAL_S = 1.0
 STATUS_INTERVAL_S = 10.0
 
 
@@ -76,7 +77,8 @@ class Service:
         pipeline = assembly.pipeline
         end = None if self._run_for_s is None else Deadline(self._clock, self._run_for_s)
         told_ready = False
-        next_status = self._clock.monotonic()
+        next_status = next_watch = self._clock.monotonic()
+        gets_on = True
         while not self._stop.is_set() and not pipeline.ended.is_set() and not (end and end.passed):
             if not told_ready and pipeline.settled_in:
                 told_ready = True
@@ -87,7 +89,10 @@ class Service:
             if self._hangup.is_set():
                 self._hangup.clear()
                 self._do_reload()
-            if pipeline.stuck is None:
+            if self._clock.monotonic() >= next_watch:
+                next_watch = self._clock.monotonic() + WATCH_INTERVAL_S
+                gets_on = assembly.watch()
+            if gets_on:
                 self._notifier.watchdog()
             if self._clock.monotonic() >= next_status:
                 next_status = self._clock.monotonic() + STATUS_INTERVAL_S

@@ -59,6 +59,8 @@ sources:
     format: combined
     start_at: beginning
     max_line: 64k
+    close_deleted_after: 10m
+    silent_after: 2h
   - type: kafka
     brokers: [a:9092, "[::1]:9093"]
     topics: [one, two]
@@ -75,6 +77,7 @@ sinks:
   - {type: kafka, brokers: [a:9092], topic: alerts}
   - {type: webhook, url: "https://h.example/x", template: json, secret: whsec, timeout: 3s, ca_file: ca.pem}
 outbox: {max_size: 10MB, keep: 2d}
+selfwatch: {stuck_after: 20m, failing_after: 90s}
 state_dir: state
 http: {listen: "[::1]:8080"}
 """,
@@ -90,6 +93,8 @@ http: {listen: "[::1]:8080"}
         "format": "combined",
         "start_at": "beginning",
         "max_line": 65536,
+        "close_deleted_after": 600.0,
+        "silent_after": 7200.0,
     }
     assert (stream.brokers, stream.topics, stream.group) == (("a:9092", "[::1]:9093"), ("one", "two"), "g")
     assert stream.security is not None
@@ -105,6 +110,7 @@ http: {listen: "[::1]:8080"}
     assert isinstance(hook, WebhookSink)
     assert (hook.url.reveal(), hook.timeout, hook.destination) == ("https://h.example/x", 3.0, "https://h.example")
     assert (config.outbox.max_size, config.outbox.keep) == (10_000_000, 172_800)
+    assert (config.selfwatch.stuck_after, config.selfwatch.failing_after) == (1200.0, 90.0)
     assert config.state_dir == tmp_path / "state"
     assert config.listen == Listen("::1", 8080)
 
@@ -116,7 +122,7 @@ def test_relative_paths_are_meant_from_the_files_folder(load: Load, tmp_path: Pa
 
 
 def test_a_section_whose_keys_are_all_commented_out_has_its_defaults(load: Load) -> None:
-    config = load(LEAST + "batch:\n  # max_records: 1\nalerts:\nmodel:\noutbox:\n")
+    config = load(LEAST + "batch:\n  # max_records: 1\nalerts:\nmodel:\noutbox:\nselfwatch:\n")
     assert config == load(LEAST)
 
 

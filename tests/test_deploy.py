@@ -59,7 +59,7 @@ def test_what_the_example_calls_a_default_is_one(example: Config) -> None:
     least = "sources: [{type: file, paths: [a]}, {type: kafka, brokers: ['a:1'], topics: [t]}]\n"
     least += "sinks: [{type: file, path: b}, {type: webhook, url: 'https://h/'}]"
     defaults = Config.model_validate(yaml.safe_load(least))
-    for section in ("model", "batch", "alerts", "outbox", "http", "state_dir"):
+    for section in ("model", "batch", "alerts", "outbox", "selfwatch", "http", "state_dir"):
         assert getattr(example, section) == getattr(defaults, section), section
     file, default_file = example.sources[0], defaults.sources[0]
     assert isinstance(file, FileSource)
@@ -81,7 +81,9 @@ def test_what_the_example_calls_a_default_is_one(example: Config) -> None:
 
 def test_the_example_names_every_key_there_is(example: Config) -> None:
     text = (DEPLOY / "weirlog.example.yaml").read_text()
-    sections = [example, example.model, example.batch, example.alerts, example.outbox, example.http]
+    sections = [
+        *(example, example.model, example.batch, example.alerts, example.outbox, example.selfwatch, example.http)
+    ]
     keys = {key for part in (*sections, *example.sources, *example.sinks) if part for key in type(part).model_fields}
     stream = example.sources[1]
     assert isinstance(stream, KafkaSource)
