@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from weirlog.daemon.printable import printable
+
+if TYPE_CHECKING:
+    from weirlog.models.calibration import Calibration
 
 app = typer.Typer(help="Look at models and presets.", no_args_is_help=True)
 
@@ -56,8 +59,31 @@ def show(ref: RefArgument = "default", as_json: JsonOption = False) -> None:
         "metrics": dict(model.metrics),
         "training": dict(model.training),
     }
+    if not as_json and model.calibration is not None:
+        # A hundred numbers say nothing to a person; --json has them all.
+        facts["metrics"]["calibration"] = _rates(model.calibration, model.threshold)
     # ASCII: an artifact may come from anywhere, and its names reach a terminal here.
     typer.echo(json.dumps(facts) if as_json else json.dumps(facts, indent=2))
+
+
+def _rates(calibration: Calibration, threshold: float) -> dict[str, Any]:
+    """Return what people ask of a table of false-positive rates: a few rates with their thresholds."""
+    from weirlog.models.errors import ArtifactError
+
+    thresholds: dict[str, Any] = {}
+    for rate in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6):
+        try:
+            found = calibration.threshold_for(rate)
+        except ArtifactError:
+            thresholds[f"fp-rate:{rate:g}"] = None  # no score is so rare among benign requests
+        else:
+            thresholds[f"fp-rate:{rate:g}"] = round(found.threshold, 9)
+    return {
+        "requests": dict(calibration.requests),
+        "fp_rate_at_threshold": float(f"{calibration.fp_rate(threshold):.2g}"),
+        "thresholds": thresholds,
+        "extrapolated_below": calibration.least_measured,
+    }
 
 
 @app.command()

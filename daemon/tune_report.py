@@ -11,6 +11,7 @@ from weirlog.daemon.printable import printable
 from weirlog.daemon.tune import LEAST_CLIENTS, Survey, Suspicion
 from weirlog.daemon.tune_proposal import Proposal
 from weirlog.daemon.volume import DAY_S
+from weirlog.models.known_benign import ANY
 from weirlog.models.request import JSON
 
 SHOWN: Final = 20
@@ -85,7 +86,8 @@ def _page(survey: Survey, proposal: Proposal) -> Iterator[str]:
 
 def _evidence(found: Suspicion) -> Iterator[str]:
     kind = f", {printable(found.kind, 64)}" if found.kind else ""
-    yield f"  {found.id}  {found.alerts:,} alerts, up to {found.highest:.6f}{kind}: {_where(found)}"
+    alerts = "1 alert" if found.alerts == 1 else f"{found.alerts:,} alerts"
+    yield f"  {found.id}  {alerts}, up to {found.highest:.6f}{kind}: {_where(found)}"
     yield f"            {printable(found.source, 200)}:{found.line}: {_marked(found.evidence)}"
 
 
@@ -138,7 +140,8 @@ def _place(found: Suspicion) -> dict[str, str]:
 
 def _where(found: Suspicion) -> str:
     place = found.place
-    return f"{place.method} {printable(place.path, 200)}, {printable(place.field, 100) or 'no field'}"
+    page = "any page" if place.path == ANY else f"{place.method} {printable(place.path, 200)}"
+    return f"{page}, {printable(place.field, 100) or 'no field'}"
 
 
 def _clients(found: Suspicion) -> str:

@@ -126,14 +126,16 @@ class Detector:
 
     def _spared(self, requests: Sequence[Request], verdicts: list[Verdict]) -> list[Verdict]:
         """Raise the threshold of those attacks whose suspicious field is known to be benign up to some score."""
-        suspects = {
-            place: ceilings
+        suspects = [
+            place
             for place, verdict in enumerate(verdicts)
-            if verdict.is_attack and (ceilings := self.known_benign.ceilings(requests[place]))
-        }
+            if verdict.is_attack and self.known_benign.may_hold(requests[place])
+        ]
         explanations = self.explain_all([requests[place] for place in suspects])
-        for (place, ceilings), explanation in zip(suspects.items(), explanations, strict=True):
-            ceiling = None if explanation is None else ceilings.get(explanation.field)
+        for place, explanation in zip(suspects, explanations, strict=True):
+            if explanation is None:
+                continue
+            ceiling = self.known_benign.ceiling(requests[place], explanation.field)
             if ceiling is not None and ceiling >= self.threshold:
                 # The ceiling itself is still benign, a threshold is already an attack.
                 verdicts[place] = replace(verdicts[place], threshold=math.nextafter(ceiling, math.inf))

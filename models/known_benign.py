@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from weirlog.models.request import Request
@@ -13,6 +12,8 @@ from weirlog.models.request import Request
 MOST_SEGMENTS: Final = 12
 PATH_CHARACTERS: Final = 2_048
 REST: Final = "{rest}"
+ANY: Final = "{any}"
+"""Method and path of what stands in a header: browsers send the same ones to every page."""
 
 # What programmers name: letters, perhaps a digit or two as in "v2" and "oauth2". All else names one thing of many.
 _WORD = re.compile(r"\.{1,2}|(?=.{1,40}\Z)[a-z_~.-]*[a-z_][a-z_~.-]*[0-9]{0,2}(?:\.[a-z]{1,5}[0-9]?)?")
@@ -29,8 +30,8 @@ class Place:
     """What requests that look suspicious in the same way have in common.
 
     Attributes:
-        method: in lower case.
-        path: the path's shape; see `path_shape`.
+        method: in lower case; ANY where the field is a header.
+        path: the path's shape; see `path_shape`. ANY where the field is a header.
         field: the field that drove the score, as an Explanation names it.
     """
 
@@ -41,7 +42,11 @@ class Place:
     @property
     def is_plain(self) -> bool:
         """Whether nothing in it was made up by an attacker: a pattern for `query.<script>` would be one for attacks."""
-        return bool(_METHOD.fullmatch(self.method) and _FIELD.fullmatch(self.field) and self.field.isprintable())
+        return bool(
+            (self.method == ANY or _METHOD.fullmatch(self.method))
+            and _FIELD.fullmatch(self.field)
+            and self.field.isprintable()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +66,25 @@ class KnownBenign:
     """Looks patterns up. Stateless."""
 
     def __init__(self, patterns: Iterable[Pattern] = ()) -> None:
-        found: dict[tuple[str, str], dict[str, float]] = {}
-        for pattern in patterns:
-            found.setdefault((pattern.place.method, pattern.place.path), {})[pattern.place.field] = pattern.ceiling
-        self._ceilings = found
+        self._ceilings = {pattern.place: pattern.ceiling for pattern in patterns}
+        self._pages = {(place.method, place.path) for place in self._ceilings}
 
     def __len__(self) -> int:
-        return sum(map(len, self._ceilings.values()))
+        return len(self._ceilings)
 
-    def ceilings(self, request: Request) -> Mapping[str, float]:
-        """Return the ceilings of all patterns with the request's method and path, by field; mostly there are none."""
-        return self._ceilings.get((method_of(request), path_shape(request.path)), _NONE)
+    def may_hold(self, request: Request) -> bool:
+        """Return whether a pattern may be for `request`, whatever drove its score; mostly there is none."""
+        return (ANY, ANY) in self._pages or (method_of(request), path_shape(request.path)) in self._pages
 
-
-_NONE: Final[Mapping[str, float]] = MappingProxyType({})
+    def ceiling(self, request: Request, field: str) -> float | None:
+        """Return up to which score `request` is benign where `field` drove it; None where no pattern is for it."""
+        return self._ceilings.get(place_of(request, field))
 
 
 def place_of(request: Request, field: str) -> Place:
     """Return the place of a request whose score was driven by `field`."""
+    if field.startswith("header."):
+        return Place(ANY, ANY, field)
     return Place(method_of(request), path_shape(request.path), field)
 
 

@@ -13,6 +13,9 @@ import pytest
 from integration.daemon import WEIRLOG, write_config
 from requests_by_hand import ATTACKS, BENIGN, hapi_line
 
+from weirlog.models.artifact import load
+from weirlog.models.calibration import Calibration
+
 LINES = [hapi_line(BENIGN[0]), hapi_line(ATTACKS[0]), "not json", '{"half": ', "[1,2]", "", hapi_line(BENIGN[1])]
 VERDICTS = ["benign", "attack", *["unparsable"] * 4, "benign"]
 
@@ -138,6 +141,16 @@ def test_the_bundled_model_is_listed_shown_and_intact() -> None:
     assert "default" in weirlog("models", "list").stdout
     assert json.loads(weirlog("models", "show", "default", "--json").stdout)["text"] == "detection-1"
     assert "intact" in weirlog("models", "verify", "default").stdout
+
+
+def test_show_tells_a_models_false_positive_rates_by_a_few_thresholds(tmp_path: Path) -> None:
+    table = Calibration({"site": 10**6}, (-9.0, 0.0), (1.0, 0.1), scale=0.2, shape=0.0)
+    load("default").calibrated(table).save(tmp_path / "model")
+    shown = json.loads(weirlog("models", "show", str(tmp_path / "model")).stdout)["metrics"]["calibration"]
+    assert shown["requests"] == {"site": 10**6}
+    assert shown["thresholds"]["fp-rate:0.001"] == pytest.approx(table.threshold_for(1e-3).threshold)
+    whole = json.loads(weirlog("models", "show", str(tmp_path / "model"), "--json").stdout)["metrics"]["calibration"]
+    assert whole["logits"] == [-9.0, 0.0]
 
 
 def test_send_test_reports_each_sink(tmp_path: Path) -> None:

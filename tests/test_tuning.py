@@ -131,6 +131,20 @@ def test_a_request_of_any_other_place_is_an_attack_as_before(detector: Detector,
     assert spared(detector, 1.0, request, other).is_attack
 
 
+def test_a_header_is_known_on_every_page(detector: Detector) -> None:
+    """Browsers send the same ones everywhere; a pattern a page would take hundreds."""
+
+    def asked(path: str) -> Request:
+        headers = {"user-agent": "' union select password from users--"}
+        return Request({"method": "get", "path": path, "query": {}, "requestPayload": None}, headers=headers)
+
+    place = place_of(asked("/a"), "header.user-agent")
+    tuned = load_detector(engine="numpy", known_benign=KnownBenign([Pattern(place, 1.0)]))
+    assert [verdict.is_attack for verdict in detector.classify([asked("/a"), asked("/b")])] == [True, True]
+    judged = tuned.classify([asked("/a"), asked("/b"), attack(0)])
+    assert [verdict.is_attack for verdict in judged] == [False, False, True]
+
+
 def test_a_ceiling_below_the_threshold_makes_nothing_an_attack(detector: Detector) -> None:
     request = HapiFormat().parse(hapi_line(BENIGN[2]).encode())
     tuned = load_detector(engine="numpy", known_benign=KnownBenign([Pattern(place_of(request, "query.id"), 1e-9)]))
