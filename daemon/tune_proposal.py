@@ -119,6 +119,8 @@ class Tuner:
                 if found not in learnt and self._reason(found) is None and self._spared(found, start):
                     learnt.append(found)
             step = start if self._left(start, learnt) <= self._allowed else self._lowest(learnt)
+        # Under a higher threshold a ceiling may say nothing any more.
+        learnt = [found for found in learnt if self._ceiling_step(found) >= step]
         return Proposal(
             requests_per_day=self._per_day,
             threshold=present if step == start else score_of(step),

@@ -216,6 +216,15 @@ def test_where_nothing_can_be_learnt_the_threshold_rises_below_what_is_certain()
     assert proposal.alerts_per_day <= 20
 
 
+def test_no_pattern_is_proposed_that_the_risen_threshold_makes_idle() -> None:
+    site = Site()
+    site.add(1000, score=0.92, path="/habit")
+    site.add(5000, score=0.99, path="/other", clients=2)
+    proposal = site.proposal(alerts_per_day=20)
+    assert proposal.threshold > 0.99
+    assert proposal.patterns == ()
+
+
 def test_where_many_more_alerts_are_bearable_the_threshold_falls() -> None:
     site = Site()
     site.add(1000, score=0.7, path="/a")
