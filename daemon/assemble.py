@@ -23,18 +23,18 @@ from weirlog.pipeline.batching import BatchLimits
 from weirlog.pipeline.channel import Channel
 from weirlog.pipeline.delivery import DeliveryWorker
 from weirlog.pipeline.engine import Pipeline, Signals
-from weirlog.pipeline.grouping import Grouping
-from weirlog.pipeline.outbox import Outbox
 from weirlog.pipeline.errors import StopError
 from weirlog.pipeline.findings import Patience
+from weirlog.pipeline.grouping import Grouping
+from weirlog.pipeline.outbox import Outbox
 from weirlog.pipeline.reading import Reader
 from weirlog.pipeline.records import Record
 from weirlog.pipeline.redaction import Redactor
 from weirlog.pipeline.scorer import Scorer
 from weirlog.pipeline.scoring import Judge
+from weirlog.pipeline.selfwatch import SelfWatch
 from weirlog.pipeline.sinks import Sink
 from weirlog.pipeline.state_lock import StateLock
-from weirlog.pipeline.selfwatch import SelfWatch
 from weirlog.pipeline.timing import Clock, Deadline
 
 log = structlog.get_logger(__name__)
@@ -70,11 +70,11 @@ class Assembly:
         sinks = [*(build_sink(section, clock) for section in config.sinks), *extra_sinks]
         try:
             self.outbox = self._open_state([sink.name for sink in sinks])
+            self.selfwatch = SelfWatch(self.outbox, _patience(config), clock, self.metrics)
             self.pipeline = self._wire(sinks)
             self._web = self._build_web()
         except BaseException:
             self._closing.close()
-            self.selfwatch = SelfWatch(self.outbox, _patience(config), clock, self.metrics)
             raise
         self.metrics.set_model(self.detector.name, self.detector.digest)
         self.metrics.expect([source.name for source in config.sources], [sink.name for sink in sinks])
@@ -292,8 +292,6 @@ def _load_detector(model: Model) -> Detector:
     return detector
 
 
-def _redactor(config: Config) -> Redactor:
-    return Redactor(config.alerts.redact.extra_keys, enabled=config.alerts.redact.enabled)
 def _patience(config: Config) -> Patience:
     return Patience(
         stuck_s=config.selfwatch.stuck_after,
@@ -302,3 +300,5 @@ def _patience(config: Config) -> Patience:
     )
 
 
+def _redactor(config: Config) -> Redactor:
+    return Redactor(config.alerts.redact.extra_keys, enabled=config.alerts.redact.enabled)

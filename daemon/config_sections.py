@@ -85,7 +85,6 @@ def _check_client(value: object) -> object:
     return value
 
 
-Name: TypeAlias = Annotated[
 def _check_patience(value: float) -> float:
     if value < 1:
         refuse(f"is {value:g} s; expected at least 1s")
@@ -93,6 +92,7 @@ def _check_patience(value: float) -> float:
 
 
 Patience: TypeAlias = Annotated[Duration, AfterValidator(_check_patience)]
+Name: TypeAlias = Annotated[
     str, AfterValidator(_check_name), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"})
 ]
 Topic: TypeAlias = Annotated[str, AfterValidator(_check_topic)]
@@ -144,13 +144,13 @@ class Security(Section):
         return self
 
 
-class FileSource(Section):
 SILENT_AFTER = Field(
     default=None,
     description="a notice when nothing has come for so long; null for a source that may be silent for ever",
 )
 
 
+class FileSource(Section):
     """Log files that are written to while weirlog reads them."""
 
     type: Literal["file"]
@@ -161,11 +161,11 @@ SILENT_AFTER = Field(
         default="end", description="where to start in files never seen before"
     )
     max_line: Size = Field(default=1024**2, description="longest line that is scored; longer ones are dead letters")
-
     close_deleted_after: Patience = Field(
         default=3600.0, description="a deleted file is let go after so long, even if lines in it are unread"
     )
     silent_after: Patience | None = SILENT_AFTER
+
 
 class KafkaSource(Section):
     """Topics of a Kafka cluster; members of one group share their partitions."""
@@ -178,8 +178,8 @@ class KafkaSource(Section):
     client: Annotated[Literal["kafka-python"], BeforeValidator(_check_client)] = Field(default="kafka-python")
     start_at: Literal["end", "beginning"] = Field(default="end", description="where a group without offsets starts")
     format: Format = Field(default="auto", description="log format; auto finds out from the first messages")
-    security: Security | None = None
     silent_after: Patience | None = SILENT_AFTER
+    security: Security | None = None
 
 
 Source: TypeAlias = Annotated[Union[FileSource, KafkaSource], Field(discriminator="type")]
@@ -414,10 +414,6 @@ class Outbox(Section):
     keep: Duration = Field(default=30 * 86400.0, description="how long delivered alerts can be looked at")
 
 
-class Http(Section):
-    """The web page, metrics and health."""
-
-    listen: ListenAddress | None = Field(default=parse_host_port("127.0.0.1:9464"), description="host:port; null: none")
 class SelfWatch(Section):
     """When weirlog alerts about itself."""
 
@@ -429,3 +425,7 @@ class SelfWatch(Section):
     )
 
 
+class Http(Section):
+    """The web page, metrics and health."""
+
+    listen: ListenAddress | None = Field(default=parse_host_port("127.0.0.1:9464"), description="host:port; null: none")
