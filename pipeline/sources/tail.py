@@ -143,8 +143,6 @@ class Tail:
         size = self.content.size()
         if size != self.size:
             self.size, self.grew_at = size, now
-        if self.content.packing is None and self.size <= self._cursor:
-            self.is_live = True
 
     def was_rewritten(self) -> bool:
         """Whether the file was truncated, or its first line is another one: what was read is no longer there."""
@@ -193,6 +191,12 @@ class Tail:
             now: `Clock.monotonic()`.
             limit: of records, at most chunk_records; 0 for that.
         """
+        records = self._read(now, limit)
+        if self.content.packing is None and self._too_long is None and (not records or self._cursor >= self.size):
+            self.is_live = True
+        return records
+
+    def _read(self, now: float, limit: int) -> list[Record]:
         if self.size <= self._cursor:
             return []
         if self._too_long is not None:
