@@ -65,7 +65,7 @@ def evaluate_default(artifact: Artifact, files: Sequence[Path], texts: Path | No
     )
     if texts is None:
         return quality
-    attacks = read_attacks(texts / ATTACKS_FILE)
+    attacks = [attack for attack in read_attacks(texts / ATTACKS_FILE) if attack.kind in artifact.kinds]
     return replace(
         quality,
         harmless={name: judge_harmless(detector, group) for name, group in harmless_texts(texts).items()},

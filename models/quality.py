@@ -21,6 +21,7 @@ from weirlog.models.request import Request
 from weirlog.models.samples import (
     FORMS,
     POSITIONS,
+    UPLOAD,
     Attack,
     Form,
     Harmless,
@@ -234,6 +235,8 @@ def judge_bodies(
 ) -> list[BodyOutcome]:
     """Return what a detector says of long bodies of every size and form, with an attack at every position and without.
 
+    An uploaded file hides none: it is there for its false alerts.
+
     Args:
         detector: what is measured.
         attacks: those of BODY_KINDS are taken in turn.
@@ -245,9 +248,9 @@ def judge_bodies(
     outcomes: list[BodyOutcome] = []
     turn = 0
     for size_bytes in sizes_bytes:
-        for form in FORMS:
+        for form in (*FORMS, UPLOAD):
             cells: list[tuple[str | None, Attack | None]] = [(None, None)] * clean_a_cell
-            for position in POSITIONS if usable else ():
+            for position in POSITIONS if usable and form != UPLOAD else ():
                 for _ in range(attacks_a_cell):
                     cells.append((position, usable[turn % len(usable)]))
                     turn += 1

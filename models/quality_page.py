@@ -11,7 +11,7 @@ from typing import Final
 from weirlog.models.corpus.encodings import PLAIN
 from weirlog.models.evaluation import FP_RATES
 from weirlog.models.quality import BODY_KINDS, BodyOutcome, FileQuality, Marking, Outcome, Share, share
-from weirlog.models.samples import FORMS, PLACES, POSITIONS
+from weirlog.models.samples import FORMS, PLACES, POSITIONS, UPLOAD
 
 LISTED: Final = 30
 """Attacks listed that were missed."""
@@ -175,7 +175,7 @@ def _missed(attacks: Sequence[Outcome]) -> list[str]:
 
 
 def _bodies(bodies: Sequence[BodyOutcome]) -> list[str]:
-    columns = [(form, position) for form in FORMS for position in (*POSITIONS, None)]
+    columns = [*((form, position) for form in FORMS for position in (*POSITIONS, None)), (UPLOAD, None)]
     heads = ["body, kB", *[f"{form}, {position or 'no attack'}" for form, position in columns]]
     rows = []
     for size_bytes in dict.fromkeys(each.size_bytes for each in bodies):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, TypeVar, get_args
@@ -18,8 +18,9 @@ from weirlog.models.request import JSON, Request
 Row = TypeVar("Row")
 Place: TypeAlias = Literal["query", "body", "path"]
 PLACES: Final[tuple[Place, ...]] = get_args(Place)
-Form: TypeAlias = Literal["json", "form", "text"]
-FORMS: Final[tuple[Form, ...]] = get_args(Form)
+Form: TypeAlias = Literal["json", "form", "text", "upload"]
+FORMS: Final[tuple[Form, ...]] = ("json", "form", "text")
+UPLOAD: Final = "upload"
 POSITIONS: Final = ("front", "middle", "end")
 
 _NAMES: Final = ("q", "note", "title", "ref", "message", "label")
@@ -41,7 +42,7 @@ class Attack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         kind: by its field name.
-        name: of the parameter that takes it; in a body, dots make nested objects.
+        name: of the parameter that takes it; in a body, dots make nested objects. "" where the text is the whole path.
         text: the value.
         hostile_name: whether the attack is the name, or both together.
         places: where in a request it makes sense.
@@ -77,7 +78,7 @@ def read_harmless(path: Path) -> list[Harmless]:
     Raises:
         DatasetError: it cannot be read, or a line is no such object.
     """
-    return [_convert(row, Harmless, where) for where, row in _rows(path)]
+    return _read(path, Harmless)
 
 
 def read_attacks(path: Path) -> list[Attack]:
@@ -86,7 +87,7 @@ def read_attacks(path: Path) -> list[Attack]:
     Raises:
         DatasetError: it cannot be read, or a line is no such object.
     """
-    return [_convert(row, Attack, where) for where, row in _rows(path)]
+    return _read(path, Attack)
 
 
 def drawn_harmless(seed: int, count: int) -> list[Harmless]:
@@ -97,6 +98,15 @@ def drawn_harmless(seed: int, count: int) -> list[Harmless]:
         text = suspicious_text(chance)
         texts[text] = Harmless(chance.pick(("query", "body", "body")), text)
     return list(texts.values())
+
+
+def spread(texts: Sequence[Attack]) -> list[Attack]:
+    """Return the attacks reordered so that the kinds take turns."""
+    by_kind: dict[str, list[Attack]] = {}
+    for text in texts:
+        by_kind.setdefault(text.kind, []).append(text)
+    longest = max(map(len, by_kind.values()), default=0)
+    return [group[turn] for turn in range(longest) for group in by_kind.values() if turn < len(group)]
 
 
 def request_of(text: Harmless, number: int) -> Request:
@@ -110,7 +120,7 @@ def place(text: str, where: Place, name: str, number: int, *, around: tuple[str,
     Args:
         text: what to put there.
         where: the place.
-        name: of the parameter; in a path it has none.
+        name: of the parameter; in a path it stands in none. "" for a text that is the whole path.
         number: chooses among a few sites.
         around: plain words before and after the text, in the same field.
 
@@ -129,6 +139,8 @@ def place(text: str, where: Place, name: str, number: int, *, around: tuple[str,
         _nest(body, name, value)
         body["draft"] = False
         request = _request("post", site, {}, body)
+    elif not name:
+        return Placed(_request("get", text, {}, None), "path", 0, 0)
     else:
         request = _request("get", f"{site}/{value}", {"sort": "newest"}, None)
         return Placed(request, "path", len(site) + 1 + len(around[0]), len(around[1]))
@@ -141,11 +153,15 @@ def long_body(seed: int, size_bytes: int, form: Form, text: str | None = None, p
     Args:
         seed: of the prose.
         size_bytes: of the prose; names and signs of the form come on top.
-        form: "json" is a list of articles, "form" many fields, "text" one unparsed text.
+        form: "json" is a list of articles, "form" many fields, "text" one unparsed text; UPLOAD is a file in Base64, random
+            bytes in place of prose, which hides no text.
         text: what to hide in it, as a value or a line of its own; None for nothing.
         position: where among the others, one of POSITIONS.
     """
     chance = Chance(seed)
+    if form == UPLOAD:
+        content = base64.b64encode(chance.randbytes(size_bytes * 3 // 4)).decode()
+        return _request("post", "/api/attachments", {}, {"filename": "holiday.jpg", "content": content})
     step = _FIELD_CHARACTERS if form == "form" else _PARAGRAPH_CHARACTERS
     parts = [reading_matter(chance, min(step, size_bytes - done)) for done in range(0, size_bytes, step)]
     if text is not None:
@@ -173,28 +189,14 @@ def _nest(body: dict[str, JSON], name: str, value: JSON) -> None:
     body[last] = value
 
 
-def _rows(path: Path) -> Iterator[tuple[str, JSON]]:
+def _read(path: Path, kind: type[Row]) -> list[Row]:
+    rows: list[Row] = []
     try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                yield f"{path}, line {number}", json.loads(line)
+        with path.open("rb") as lines:
+            for line in lines:
+                rows.append(msgspec.json.decode(line, type=kind))  # noqa: PERF401 - an error is told by how many there are
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # json.JSONDecodeError and UnicodeDecodeError
-        raise DatasetError(f"{path}: expected UTF-8, a JSON object a line ({error})") from error
-
-
-def _convert(row: JSON, kind: type[Row], where: str) -> Row:
-    try:
-        return msgspec.convert(row, kind)
-    except msgspec.ValidationError as error:
-        raise DatasetError(f"{where}: {error}") from error
-
-
-def spread(texts: Sequence[Attack]) -> list[Attack]:
-    """Return the attacks reordered so that the kinds take turns."""
-    by_kind: dict[str, list[Attack]] = {}
-    for text in texts:
-        by_kind.setdefault(text.kind, []).append(text)
-    longest = max(map(len, by_kind.values()), default=0)
-    return [group[turn] for turn in range(longest) for group in by_kind.values() if turn < len(group)]
+    except msgspec.DecodeError as error:
+        raise DatasetError(f"{path}, line {len(rows) + 1}: {error}") from error
+    return rows

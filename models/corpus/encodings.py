@@ -16,6 +16,7 @@ from weirlog.models.corpus.attacks import KINDS
 from weirlog.models.corpus.mutation import BASE64_CHARACTERS
 
 _CASELESS: Final = frozenset({"sqli", "xss", "path-traversal", "crlf", "jndi", "ldapi", "ssrf", "xxe"})
+_VALUES: Final = frozenset(KINDS) - {"probe"}
 _FULL_WIDTH: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 
 
@@ -77,23 +78,24 @@ class Encoding:
     Attributes:
         name: as reports call it.
         spell: gives the spelling; the text itself where the spelling changes nothing in it.
-        kinds: of the attacks that survive it: a target that is case-sensitive takes no mixed case.
+        kinds: of the attacks that survive it. A target that minds the case takes no mixed case; of a path, which is what a
+            probe is, only percent signs are undone.
     """
 
     name: str
     spell: Callable[[str], str]
-    kinds: frozenset[str] = frozenset(KINDS)
+    kinds: frozenset[str] = _VALUES
 
 
 PLAIN: Final = "plain"
 ENCODINGS: Final = (
-    Encoding("percent", percent),
-    Encoding("percent twice", percent_twice),
+    Encoding("percent", percent, frozenset(KINDS)),
+    Encoding("percent twice", percent_twice, frozenset(KINDS)),
     Encoding("+ for spaces", plus),
     Encoding(r"\u escapes", backslash_u),
     Encoding("entities, decimal", entity_decimal),
     Encoding("entities, hexadecimal", entity_hexadecimal),
-    Encoding("Base64", base64_whole, frozenset(KINDS) - {"deserialization"}),
+    Encoding("Base64", base64_whole, _VALUES - {"deserialization"}),
     Encoding("full width", full_width),
     Encoding("mixed case", mixed_case, _CASELESS),
     Encoding("SQL comments", sql_comments, frozenset({"sqli"})),

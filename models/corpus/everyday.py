@@ -22,11 +22,13 @@ _RULES: Final[Rules] = {
     "number": ["«digit»", "«digit»«digit»", "«digit»0", "1«digit»«digit»", "«digit».5"],
     "tool": ["sed", "jq", "ffmpeg", "pandoc", "rsync", "make", "convert", "xargs", "less"],
     "package": ["tideline", "hayloft", "moorhen", "saltmarsh", "fieldfare", "brook-js"],
+    "town": ["Galway", "Leith", "the harbour", "Porto", "the old mill"],
+    "reader": ["Aoife", "Tom", "the neighbour", "Kwame", "our plumber", "Ms Ng"],
     "plain": [
-        "The «thing» stood in «place» for «number» years.", "We «past» a «thing» and left by the side door.",
-        "In the morning «who» went to «place» to look for the «thing».", "Nobody in «place» had seen so much rain.",
-        "It takes about «number» minutes to walk from «place» to the station.", "The meeting moved to «number» o'clock.",
-        "Please bring the «thing» back before the weekend, as «who» needs it.", "There was bread, soup and a little cheese.",
+        "The «thing» stood in «town» for «number» years.", "We «past» a «thing» and left by the side door.",
+        "In the morning «reader» went to «town» to look for the «thing».", "Nobody in «town» had seen so much rain.",
+        "It takes about «number» minutes to walk from «town» to the station.", "The meeting moved to «number» o'clock.",
+        "Please bring the «thing» back before the weekend, as «reader» needs it.", "There was bread, soup and a little cheese.",
     ],
     "reading": ["«plain» «plain» «plain» «plain»", "«plain» «plain» «plain»", "«plain» «plain» «plain» «plain» «plain» «plain»"],
     "query": [
@@ -89,7 +91,7 @@ def reading_matter(chance: Chance, characters: int) -> str:
     """Return plain prose of just so many characters, one line: what a payload in a long body hides in."""
     parts: list[str] = []
     size = 0
-    while size < characters:
+    while size <= characters:
         parts.append(EVERYDAY.draw(chance, "reading"))
         size += len(parts[-1]) + 1
     return " ".join(parts)[:characters]
