@@ -103,7 +103,7 @@ class Survey:
         self.detector = detector
         self.certain = score_of(step_of(certain_score(detector) if certain is None else certain))
         self.volume = Volume()
-        self.lines = self.unparsable = self.alerts = self.certainties = self.let_go = 0
+        self.lines = self.unparsable = self.alerts = self.let_go = 0
         self.steps: Counter[int] = Counter()
         self.suspicions: dict[Place, Suspicion] = {}
         self._format = log_format
@@ -155,7 +155,6 @@ class Survey:
         self.alerts += verdict.is_attack
         if verdict.score >= self.certain:
             found.certain += 1
-            self.certainties += 1
         else:
             _note_client(found.clients, _client_of(request), verdict.score)
         if verdict.score > found.highest:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from weirlog.daemon.printable import printable
 from weirlog.daemon.tune import LEAST_CLIENTS, LOWEST, STEPS_PER_LOGIT, Survey, Suspicion, score_of, step_of
 from weirlog.daemon.tuning import MOST_PATTERNS, KnownPattern, TunedModel, Tuning
 from weirlog.models.known_benign import Pattern
@@ -75,7 +76,7 @@ class Tuner:
         accepted: ids of places that a person has looked at, and that are benign whatever they scored.
 
     Raises:
-        ProposalError: the log holds no requests or does not tell a day's, or no place has an accepted id.
+        ProposalError: the log holds no requests or does not tell a day's, or no place has an accepted id, or too many do.
     """
 
     def __init__(
@@ -94,7 +95,9 @@ class Tuner:
             )
         unknown = set(accepted) - {suspicion.id for suspicion in survey.suspicions.values()}
         if unknown:
-            raise ProposalError(f"no suspicious place has the id {', '.join(sorted(unknown))}")
+            raise ProposalError(f"no suspicious place has the id {', '.join(map(printable, sorted(unknown)))}")
+        if len(accepted) > MOST_PATTERNS:
+            raise ProposalError(f"{len(accepted)} places are accepted, and a tuning holds at most {MOST_PATTERNS}")
         self._survey = survey
         self._accepted = accepted
         self._per_day = per_day
@@ -113,12 +116,15 @@ class Tuner:
         if lowest <= start:
             step = lowest if self._allowed >= LEAST_ALLOWED else start
         else:
+            left = self._left(start, learnt)
             for found in self._by_alerts():
-                if self._left(start, learnt) <= self._allowed or len(learnt) >= MOST_PATTERNS:
+                if left <= self._allowed or len(learnt) >= MOST_PATTERNS:
                     break
-                if found not in learnt and self._reason(found) is None and self._spared(found, start):
-                    learnt.append(found)
-            step = start if self._left(start, learnt) <= self._allowed else self._lowest(learnt)
+                if found.id not in self._accepted and self._reason(found) is None:
+                    spared = self._spared(found, start)
+                    left -= spared
+                    learnt += [found] if spared else []
+            step = start if left <= self._allowed else self._lowest(learnt)
         # Under a higher threshold a ceiling may say nothing any more.
         learnt = [found for found in learnt if self._ceiling_step(found) >= step]
         return Proposal(
@@ -128,12 +134,14 @@ class Tuner:
             learnt=tuple(learnt),
             not_learnt=tuple(self._not_learnt()),
             alerts_per_day=self._left(step, learnt) * self._weight,
-            certain_per_day=self._certainties() * self._weight,
+            certain_per_day=self._certain(step) * self._weight,
         )
 
-    def _certainties(self) -> int:
-        looked_at = (found.certain for found in self._by_alerts() if found.id in self._accepted)
-        return self._survey.certainties - sum(looked_at)
+    def _certain(self, step: int) -> int:
+        """Return how many requests of the log are certain and would alert from `step` on."""
+        first = max(step, self._end)
+        accepted = [found.steps for found in self._by_alerts() if found.id in self._accepted]
+        return _from(first, self._survey.steps) - sum(_from(first, steps) for steps in accepted)
 
     def _by_alerts(self) -> list[Suspicion]:
         return sorted(self._survey.suspicions.values(), key=lambda found: (-found.alerts, -found.highest, found.place))
@@ -201,19 +209,20 @@ def to_tuning(proposal: Proposal, survey: Survey) -> Tuning:
         version=1,
         model=TunedModel(name=survey.detector.name, digest=survey.detector.digest),
         requests_per_day=float(f"{proposal.requests_per_day:.4g}"),
-        threshold=_rounded(proposal.threshold),
+        # Nine digits are finer than float32 near 1. Upwards: what lay below the threshold stays below it.
+        threshold=min(1.0, math.ceil(proposal.threshold * 1e9) / 1e9),
         known_benign=tuple(
             KnownPattern(
                 method=pattern.place.method,
                 path=pattern.place.path,
                 field=pattern.place.field,
-                ceiling=_rounded(pattern.ceiling),
+                # Downwards: what is certain stays above it.
+                ceiling=math.floor(pattern.ceiling * 1e9) / 1e9,
             )
             for pattern in proposal.patterns
         ),
     )
 
 
-def _rounded(score: float) -> float:
-    # Upwards: what was below a threshold stays below it. Nine digits are finer than float32 near 1.
-    return min(1.0, math.ceil(score * 1e9) / 1e9)
+def _from(first: int, steps: Mapping[int, int]) -> int:
+    return sum(count for step, count in steps.items() if step >= first)

@@ -14,7 +14,7 @@ from configurations import LEAST, load_text
 from requests_by_hand import ATTACKS, BENIGN, hapi_line
 from test_cli import weirlog
 
-from weirlog.daemon import tune
+from weirlog.daemon import tune, tune_proposal
 from weirlog.daemon.lines import Line
 from weirlog.daemon.threshold import Threshold
 from weirlog.daemon.tune import Survey, score_of, step_of
@@ -248,6 +248,24 @@ def test_a_place_that_a_person_has_accepted_is_learnt_whatever_it_scored() -> No
     assert pattern.ceiling > 0.9999
     assert proposal.not_learnt == ()
     assert proposal.certain_per_day == 0.0
+
+
+def test_more_accepted_places_than_a_tuning_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tune_proposal, "MOST_PATTERNS", 1)
+    site = Site()
+    site.add(10, score=0.9999, path="/a")
+    site.add(10, score=0.9999, path="/b")
+    both = [looked_at.suspicion.id for looked_at in site.proposal(alerts_per_day=20).not_learnt]
+    with pytest.raises(ProposalError, match="2 places are accepted, and a tuning holds at most 1"):
+        site.proposal(alerts_per_day=20, accepted=both)
+
+
+def test_a_ceiling_in_the_file_stays_below_what_is_certain() -> None:
+    site = Site()
+    site.add(1000, score=0.9985, path="/reports")
+    survey = site.survey()
+    (pattern,) = to_tuning(Tuner(survey, 20).propose(), survey).known_benign
+    assert 0.9985 < pattern.ceiling < survey.certain
 
 
 def test_an_id_that_no_place_has_is_refused() -> None:
