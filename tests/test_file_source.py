@@ -16,7 +16,7 @@ from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.sources.checkpoint import Checkpoint
 from weirlog.pipeline.sources.content import PlainContent
 from weirlog.pipeline.sources.file import FileSource
-from weirlog.pipeline.sources.following import Pace
+from weirlog.pipeline.sources.files import Pace
 from weirlog.pipeline.sources.tail import Tail, TailLimits
 from weirlog.pipeline.timing import SystemClock
 
@@ -282,7 +282,7 @@ def test_copytruncate_is_noticed_and_what_was_unread_comes_from_the_copy(feed: F
 def test_truncation_without_a_copy_is_a_gap(feed: FileFeed, source: FileSource) -> None:
     feed.write(b"one", b"two")
     (key,) = {record.partition.key for record in read(source, 2)}
-    (tail,) = source._following.tails.values()
+    (tail,) = source._files.tails.values()
     feed.write(b"unread")
     tail.look(0.0)
     os.truncate(feed.log, 0)
@@ -503,3 +503,45 @@ def test_a_busy_directory_does_not_cost_a_scan_for_each_event(feed: FileFeed, mo
         clock.advance(0.001)
     source.close()
     assert 9 <= len(scans) <= 11, "1,000 events in 1 s"
+
+
+def test_a_copy_that_the_pattern_names_too_is_not_read_twice(feed: FileFeed) -> None:
+    """Copytruncate makes the copy first: for a moment there are two files with the same lines."""
+    feed.patterns = [f"{feed.log}*"]
+    source = feed.source()
+    source.open()
+    feed.write(b"one", b"two")
+    assert payloads(source, 2) == [b"one", b"two"]
+    shutil.copy(feed.log, feed.folder / "access.log.1")
+    assert list(source.poll(0.1)) == []
+    with feed.log.open("ab") as log:
+        log.write(b"in neither\n")
+    shutil.copy(feed.log, feed.folder / "access.log.1")
+    os.truncate(feed.log, 0)
+    feed.write(b"three")
+    found = [*payloads(source, 2), *(record.payload for record in source.poll(0.1))]
+    assert sorted(found) == [b"in neither", b"three"]
+    source.commit()
+    assert feed.gaps == []
+    source.close()
+
+
+def test_copytruncate_while_nobody_watched_goes_on_in_the_copy(feed: FileFeed, source: FileSource) -> None:
+    feed.write(b"one", b"two")
+    first = read(source, 2)
+    settle_all(record.receipt for record in first)
+    source.commit()
+    source.close()
+    feed.write(b"three")
+    shutil.copy(feed.log, feed.folder / "access.log.1")
+    os.truncate(feed.log, 0)
+    feed.write(b"four")
+    fresh = feed.source()
+    fresh.open()
+    records = read(fresh, 2)
+    assert sorted(record.payload for record in records) == [b"four", b"three"]
+    (three,) = [record for record in records if record.payload == b"three"]
+    assert (three.partition.key, three.receipt.position) == (first[0].partition.key, 14)
+    fresh.commit()
+    assert feed.gaps == []
+    fresh.close()

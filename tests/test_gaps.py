@@ -17,7 +17,7 @@ from weirlog.pipeline.gaps import MAX_GAPS, Gap, GapLedger
 from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.sources.checkpoint import Checkpoint
 from weirlog.pipeline.sources.file import FileSource
-from weirlog.pipeline.sources.following import Pace
+from weirlog.pipeline.sources.files import Pace
 
 GAP = Gap("file-0", "/var/log/access.log", "17:ab", 100, 7, "truncated")
 
@@ -177,7 +177,7 @@ def test_a_deleted_file_with_unread_lines_is_held_until_its_deadline_and_then_a_
     source.open()
     feed.write(b"one")
     assert len(payloads(source, 1)) == 1
-    (tail,) = source._following.tails.values()
+    (tail,) = source._files.tails.values()
     key = tail.key
     source.pause()
     feed.write(b"unread")

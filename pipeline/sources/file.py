@@ -18,7 +18,8 @@ from weirlog.pipeline.gaps import Gap, GapLedger
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.records import Record
 from weirlog.pipeline.sources.checkpoint import Checkpoint, Mark, State
-from weirlog.pipeline.sources.following import REFRESH_S, Following, Pace
+from weirlog.pipeline.sources.files import Files, Pace
+from weirlog.pipeline.sources.following import REFRESH_S, Following
 from weirlog.pipeline.sources.tail import TailLimits
 from weirlog.pipeline.sources.turns import Inode, Turns
 from weirlog.pipeline.sources.watching import DirectoryWatch
@@ -65,15 +66,8 @@ class FileSource:
         self._pace = pace or Pace()
         limits = limits or TailLimits()
         self._gaps = GapLedger(metrics, on_gap)
-        self._following = Following(
-            name,
-            start_at=start_at,
-            clock=clock,
-            metrics=metrics,
-            limits=limits,
-            pace=self._pace,
-            gaps=self._gaps,
-        )
+        self._files = Files(name, clock=clock, metrics=metrics, limits=limits, pace=self._pace, gaps=self._gaps)
+        self._following = Following(self._files, start_at=start_at)
         self._turns = Turns(limits)
         self._wake = threading.Event()
         self._watch = DirectoryWatch(self._wake)
@@ -102,7 +96,7 @@ class FileSource:
                 self._next_scan = min(self._next_scan, self._scanned_at + self._pace.poll_s)
             if now >= self._next_scan:
                 self._scan()
-            if not self._paused and (records := self._turns.read(self._following.tails, self._read)):
+            if not self._paused and (records := self._turns.read(self._files.tails, self._read)):
                 return records
             left_s = end - self._clock.monotonic()
             if left_s <= 0:
@@ -130,24 +124,24 @@ class FileSource:
 
     @property
     def in_flight(self) -> int:
-        return sum(tail.in_flight for tail in self._following.tails.values())
+        return sum(tail.in_flight for tail in self._files.tails.values())
 
     @property
     def lag(self) -> int | None:
-        return sum(tail.unread for tail in self._following.tails.values())
+        return sum(tail.unread for tail in self._files.tails.values())
 
     def _read(self, inode: Inode, limit: int) -> list[Record]:
         """Return the next records of one file, at most `limit`."""
         now = self._clock.monotonic()
         if not self._following.decided(inode):
             return []
-        tail = self._following.tails[inode]
+        tail = self._files.tails[inode]
         before = tail.size
         tail.look(now)
         # A few µs a read: a file that was truncated and has grown again since must not be read from its middle.
         if tail.unread_or_shrunk and tail.was_rewritten():
             tail = self._following.start_over(inode, before)
-        return tail.read(now, limit) or self._following.last_words(inode, now)
+        return tail.read(now, limit) or self._files.last_words(inode, now)
 
     def _scan(self) -> None:
         self._following.scan(self._patterns)
@@ -156,7 +150,7 @@ class FileSource:
     def _scanned(self) -> None:
         self._scanned_at = now = self._clock.monotonic()
         self._next_scan = now + self._pace.scan_s
-        followed = {str(tail.path.parent) for tail in self._following.tails.values()}
+        followed = {str(tail.path.parent) for tail in self._files.tails.values()}
         self._watch.follow({str(Path(pattern).parent) for pattern in self._patterns} | followed)
 
     def _save(self) -> None:

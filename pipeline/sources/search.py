@@ -1,0 +1,249 @@
+"""Where the rest of a file has gone that was rotated away, compressed, or copied and truncated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import structlog
+
+from weirlog.pipeline.errors import RetryableError
+from weirlog.pipeline.gaps import MISSING, REPLACED, TRUNCATED, Gap
+from weirlog.pipeline.sources.checkpoint import Mark
+from weirlog.pipeline.sources.files import Files
+from weirlog.pipeline.sources.identity import Claims, fits
+from weirlog.pipeline.sources.rotation import Sibling, is_related, is_rotated, siblings
+from weirlog.pipeline.sources.tail import Tail
+from weirlog.pipeline.sources.turns import Inode
+
+log = structlog.get_logger(__name__)
+
+SEEN_SLACK_S = 2.0
+"""A file's time stamp may lag behind the clock that a mark's `seen` was taken from (a kernel tick, a file server)."""
+
+
+class Search:
+    """Finds the rest of files by what was read of them, among those beside them. Belongs to the source's thread.
+
+    What is looked for and found nowhere is a gap.
+
+    Args:
+        files: those that are followed and remembered.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._sought: dict[str, tuple[Mark, Gap]] = {}  # by key: the rest of a file, and what it is if not found
+        self._rotated: list[Mark] = []  # beside these there may be files that came and went while nobody watched
+        self._looked = False
+        self._until: float | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether something is looked for."""
+        return bool(self._sought)
+
+    def begin(self) -> None:
+        """Look for every file that has a mark and is not followed: it was rotated away while nobody watched."""
+        away = [mark for mark in self._files.marks.fresh(self._files.clock.time()) if mark.inode or not mark.ended]
+        # By inode first: a file that is found so needs no copy of it.
+        for sibling in self._siblings(away):
+            self._resume_renamed(sibling)
+        self._rotated = [mark for mark in away if not mark.ended]
+        for mark in self._rotated:
+            if mark.fingerprint and mark in self._files.marks:
+                self._seek(mark, MISSING)
+
+    def close(self) -> None:
+        """Look for nothing any more."""
+        self._sought.clear()
+        self._rotated.clear()
+        self._looked, self._until = False, None
+
+    def read_on(self, tail: Tail, mark: Mark, otherwise: Literal["begin", "drop"] = "begin") -> bool:
+        """Begin where `mark`, of the same inode and first line, says; return whether there is something to follow.
+
+        Args:
+            tail: of the file.
+            mark: no longer among the marks.
+            otherwise: what to do with the file when it turns out to be another one.
+        """
+        content = tail.content
+        if content.packing is not None:
+            if mark.ended and mark.packed_bytes == content.status().st_size:
+                self._files.finish(tail.inode, msgspec.structs.replace(mark, path=str(tail.path)))
+                return False
+            if mark.position and mark.before:
+                # An inode comes again soon after its file was compressed and removed: what was read must be in it.
+                gone = self.disown(mark)
+                tail.claims = Claims(content, [gone, *self.related(tail)], otherwise)
+            else:
+                tail.begin(mark.position, mark.origin)
+        elif content.reaches(mark.position) and fits(content, mark):
+            tail.begin(mark.position, mark.origin)
+        else:
+            log.warning("a file is not what it was when it was read; beginning anew", path=str(tail.path))
+            self.disown(mark)
+            if otherwise == "drop":
+                return False
+            tail.begin(0)
+        return True
+
+    def disown(self, mark: Mark, gap: Gap | None = None) -> Mark:
+        """The inode of `mark` may hold something else now: look for what it held by that alone."""
+        gone = msgspec.structs.replace(mark, inode=0, origin=mark.origin or mark.inode)
+        self._files.marks.keep(gone)
+        if not mark.ended:
+            self._seek(gone, REPLACED, gap)
+        return gone
+
+    def related(self, tail: Tail) -> list[Mark]:
+        """Return the marks that a compressed file may continue."""
+        path = str(tail.path)
+        return [mark for mark in self._files.marks.of_first_line(tail.fingerprint) if is_related(path, mark.path)]
+
+    def continue_sought(self, tail: Tail) -> bool:
+        """Let a plain file continue one that is looked for, if it is a copy of that; return whether it does."""
+        sought = [
+            mark
+            for mark, _ in self._sought.values()
+            if mark.fingerprint == tail.fingerprint and is_related(str(tail.path), mark.path)
+        ]
+        claims = Claims(tail.content, sought)
+        if not claims.decided() or claims.best is None or not self._files.marks.drop(claims.best):
+            return False
+        self._continue(tail, claims.best)
+        return True
+
+    def decided(self, inode: Inode) -> bool:
+        """Go on deciding where a file is begun; return whether it can be read now. It may be let go by this."""
+        tail = self._files.tails[inode]
+        if tail.claims is None:
+            return True
+        if not tail.claims.decided():
+            return False
+        best, otherwise = tail.claims.best, tail.claims.otherwise
+        if best is not None and self._files.marks.drop(best):
+            self._continue(tail, best)
+            return True
+        if otherwise == "begin":
+            tail.begin(0)
+            return True
+        if otherwise == "finish":
+            self._files.finish(inode, tail.mark(self._files.clock.time(), ended=True))
+        self._files.let_go(inode)
+        return False
+
+    def go_on(self) -> None:
+        """Look for what is sought among the siblings, and tell what nobody can hold any more."""
+        if not self._sought and not self._rotated:
+            return
+        self._looked = self._looked or self._look()
+        now = self._files.clock.monotonic()
+        self._until = self._until or now + self._files.pace.grace_s
+        undecided = any(tail.claims is not None for tail in self._files.tails.values())
+        if undecided or (not self._looked and now < self._until):
+            return
+        for mark, gap in self._sought.values():
+            if not self._files.marks.drop(mark):
+                continue  # its file is back
+            # Where nothing stands in its place, the whole folder may be away, and come back.
+            there = gap.reason == TRUNCATED or Path(mark.path).exists()
+            if there:
+                self._files.gaps.found(gap)
+            self._files.marks.keep(msgspec.structs.replace(mark, ended=there))
+        self.close()
+
+    def _look(self) -> bool:
+        """Follow the siblings that may be what is sought; return whether all of them could be looked at."""
+        complete = True
+        sought = [mark for mark, _ in self._sought.values()]
+        for sibling in self._siblings([*sought, *self._rotated]):
+            unseen = self._is_unseen(sibling)
+            if not unseen and not any(is_related(sibling.path, mark.path) for mark in sought):
+                continue
+            tail = self._opened_sibling(sibling)
+            if tail is None:
+                complete = False
+            elif self._continues(tail, unseen=unseen):
+                self._read_to_end(tail)
+            else:
+                tail.close()
+        return complete
+
+    def _seek(self, mark: Mark, reason: str, gap: Gap | None = None) -> None:
+        gap = gap or Gap(self._files.source, mark.path, mark.key, mark.position, 0, reason)
+        self._sought.setdefault(mark.key, (mark, gap))
+        self._looked, self._until = False, None
+
+    def _continue(self, tail: Tail, mark: Mark) -> None:
+        self._sought.pop(mark.key, None)
+        tail.begin(mark.position, mark.origin or mark.inode)
+        log.info("reading the rest of a file in a copy", path=str(tail.path), was=mark.path, position=mark.position)
+
+    def _is_unseen(self, sibling: Sibling) -> bool:
+        """Whether a file came and went while nobody watched: rotated, and written to after its successor's was seen."""
+        name = Path(sibling.path).name
+        return any(
+            is_rotated(name, Path(mark.path).name)
+            and Path(sibling.path).parent == Path(mark.path).parent
+            and sibling.written >= mark.seen - SEEN_SLACK_S
+            for mark in self._rotated
+        )
+
+    def _continues(self, tail: Tail, *, unseen: bool) -> bool:
+        """Begin a sibling that no pattern names; return whether there is something to follow."""
+        content = tail.content
+        if self._files.marks.holds(content.inode, tail.fingerprint) or self._files.is_copy_of_followed(tail):
+            return False
+        if content.packing is None:
+            return self.continue_sought(tail) or unseen
+        marks = self.related(tail)
+        if marks:
+            tail.claims = Claims(content, marks, "begin" if unseen else "drop")
+        return unseen or any(mark.key in self._sought for mark in marks)
+
+    def _siblings(self, marks: Sequence[Mark]) -> list[Sibling]:
+        """Return the files that stand where those of `marks` stood and are not followed, the oldest first."""
+        names: dict[str, set[str]] = {}
+        for mark in marks:
+            names.setdefault(str(Path(mark.path).parent), set()).add(Path(mark.path).name)
+        inodes = {mark.inode for mark in marks}
+        known = {inode for _, inode in (*self._files.tails, *self._files.finished)}
+        found = [sibling for folder in names for sibling in siblings(folder, names[folder], inodes)]
+        return sorted((one for one in found if one.inode not in known), key=lambda sibling: sibling.written)
+
+    def _resume_renamed(self, sibling: Sibling) -> None:
+        """Read a file to its end that was renamed while nobody watched: its inode is known."""
+        tail = self._opened_sibling(sibling)
+        if tail is None:
+            return
+        mark = self._files.marks.take(sibling.inode, tail.fingerprint)
+        content = tail.content
+        if mark is None or not mark.fingerprint:
+            tail.close()
+        elif content.packing is None and content.size() <= mark.position:
+            # Shorter, it is another file, and what was read may still be in a copy.
+            self._files.marks.keep(msgspec.structs.replace(mark, ended=content.size() == mark.position))
+            tail.close()
+        elif self.read_on(tail, mark, "drop"):
+            self._read_to_end(tail)
+        else:
+            tail.close()
+
+    def _opened_sibling(self, sibling: Sibling) -> Tail | None:
+        try:
+            return self._files.opened(sibling.path)
+        except (OSError, RetryableError) as error:
+            self._files.complaints.about(sibling.path, str(error))
+            return None
+
+    def _read_to_end(self, tail: Tail) -> None:
+        """Follow a file that no pattern names, before all others: what is older comes first."""
+        tail.left_since = self._files.clock.monotonic()
+        others = dict(self._files.tails)
+        self._files.tails.clear()
+        self._files.tails |= {tail.inode: tail, **others}
+        log.info("reading a rotated file to its end", path=str(tail.path), position=tail.position)
