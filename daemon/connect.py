@@ -32,7 +32,7 @@ def _source(
     if isinstance(section, sections.FileSource):
         from weirlog.pipeline.sources.checkpoint import Checkpoint
         from weirlog.pipeline.sources.file import FileSource
-        from weirlog.pipeline.sources.following import Pace
+        from weirlog.pipeline.sources.files import Pace
         from weirlog.pipeline.sources.tail import TailLimits
 
         return FileSource(
