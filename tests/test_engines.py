@@ -17,6 +17,7 @@ from variants import VARIANTS, lengths_around
 
 from weirlog.models.artifact import Artifact
 from weirlog.models.engines import ENGINES, Engine, engine
+from weirlog.models.engines.numba import NumbaEngine
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.engines.numpy_cells import probability
 from weirlog.models.errors import ArtifactError, MissingExtraError, UnsupportedError, VocabularyError
@@ -119,11 +120,12 @@ def test_more_rows_than_one_pass_holds_keep_their_order() -> None:
         assert scores[row] == pytest.approx(scorer.score(ragged([sequences[row]])).probability[0], abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", [NumpyEngine, NumbaEngine])
 @pytest.mark.parametrize("name", ["lstm", "detector", "stacked-lstm", "lstm-dense"])
-def test_a_trace_tells_the_score_after_every_id(name: str) -> None:
+def test_a_trace_tells_the_score_after_every_id(name: str, kind: type[NumpyEngine]) -> None:
     """A trace of n ids says what each of its beginnings would have scored, had it stood after as many pads."""
     artifact = random_artifact(name, seed=2)
-    scorer = NumpyEngine(artifact)
+    scorer = kind(artifact)
     sequences = random_sequences([30, 0, 1024, 1100], artifact.network.embedding.vocabulary)
     traces = scorer.trace(ragged(sequences))
     assert [len(trace) for trace in traces] == [31, 1, 1025, 1025]

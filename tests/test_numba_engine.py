@@ -235,3 +235,11 @@ def test_threads_that_share_a_tree_give_the_scores_of_one() -> None:
     with ThreadPoolExecutor(4) as pool:
         for scores, batch in zip(pool.map(shared.score, batches), batches, strict=True):
             assert scores.probability.tolist() == plain.score(batch).probability.tolist()
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVED) - {"words-rnn", "words-lstm"}))
+def test_a_trace_is_that_of_the_numpy_engine(name: str) -> None:
+    artifact = random_artifact(VARIANTS[name], seed=7)
+    batch = ragged(random_sequences([5, 0, 1, 3000, 40, 900, 7], artifact.network.embedding.vocabulary))
+    for ours, theirs in zip(NumbaEngine(artifact).trace(batch), NumpyEngine(artifact).trace(batch), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4, rtol=1e-4)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +37,8 @@ SETTLED: Final = 1e-6
 stands for all: ten times less than engines may differ, and what rounding alone does to a long request."""
 TILES: Final = {"avx512f": ((16, 4), (16, 6), (8, 4)), "avx2": ((8, 2), (8, 3), (8, 4)), "": ((4, 2), (4, 4))}
 """Units × rows of the tiles that are tried, by what the processor must have: as many as fill its registers."""
+TRACED_IDS: Final = 8192
+"""At once, when states are traced: 6 MB of them."""
 TRIAL_STEPS: Final = 48
 TRIAL_ROUNDS: Final = 3
 
@@ -147,6 +149,49 @@ class NumbaEngine(NumpyEngine):
         logits, kinds = self.heads(features)
         return Scores(probability(logits), None if kinds is None else softmax(kinds))
 
+    def trace(self, batch: TokenBatch) -> list[FloatArray]:
+        """As `NumpyEngine.trace`, at the cost of a score and 10 MB: the states after every id are saved as a prefix's are."""
+        if self.runs_on:
+            return super().trace(batch)
+        self.check(batch.ids)
+        lengths, firsts, _ = self.plan(batch)
+        traces: list[FloatArray] = []
+        for rows in _pieces(lengths, TRACED_IDS):
+            traces += self._trace(batch.ids, firsts[rows], lengths[rows])
+        return traces
+
+    def _trace(self, ids: IntArray, firsts: Integers, lengths: Integers) -> list[FloatArray]:
+        tile, count, total = self.tile, len(firsts), int(lengths.sum())
+        pool = self._pool(lengths)
+        # A state that has read nothing yet may hold a maximum below all numbers.
+        before = self.heads(np.nan_to_num(self._features_in(pool[:-1]), neginf=0.0))[0]
+        states = PrefixTree(max(total, 1) * 4 * pool.shape[1], pool.shape[1])
+        ends = np.cumsum(lengths)
+        states.following[:total] = np.arange(1, total + 1)
+        states.following[ends[lengths > 0] - 1] = -1
+        saves = np.where(lengths > 0, ends - lengths, -1)
+        nothing = np.zeros(count, np.int64)
+        self._launch(tile, ids, firsts, lengths, nothing, nothing, saves, pool, states)
+        logits = self.heads(self._features_in(states.states[:total]))[0]
+        return [
+            np.append(before[row], logits[end - length : end]).astype(np.float32)
+            for row, (end, length) in enumerate(zip(ends, lengths, strict=True))
+        ]
+
+    def _pool(self, lengths: Integers) -> FloatArray:
+        """Return the states that rows begin with, and one more for the kernel to work in: (n + 1, state)."""
+        starts = self.tile.starts
+        pool = np.empty((len(lengths) + 1, starts.shape[1]), np.float32)
+        places = self._pads(lengths)
+        starts.take(np.where(places >= self._settled_from, len(starts) - 1, places), axis=0, out=pool[:-1])
+        return pool
+
+    def _pads(self, lengths: Integers) -> Integers:
+        return self.length - lengths if len(self.tile.starts) > 1 else np.zeros_like(lengths)
+
+    def _features_in(self, states: FloatArray) -> FloatArray:
+        return states[:, self.tile.feature : self.tile.feature + self.cells[-1].units]
+
     def _order(self, ids: IntArray, firsts: Integers, lengths: Integers) -> Iterable[int]:
         """Return rows in the order of their ids, so that those that begin alike stand together."""
         if not self._shares:
@@ -163,10 +208,8 @@ class NumbaEngine(NumpyEngine):
     def _features_of(self, ids: IntArray, firsts: Integers, lengths: Integers) -> FloatArray:
         """Return the features of rows in the order of their ids: (n, units)."""
         tile, tree, count = self.tile, self._tree, len(firsts)
-        pads = self.length - lengths if len(tile.starts) > 1 else np.zeros_like(lengths)
-        shares = (pads >= self._settled_from).astype(np.int64)
-        pool = np.empty((count + 1, tile.starts.shape[1]), np.float32)
-        tile.starts.take(np.where(shares, len(tile.starts) - 1, pads), axis=0, out=pool[:-1])
+        shares = (self._pads(lengths) >= self._settled_from).astype(np.int64)
+        pool = self._pool(lengths)
         common, depth, ends = np.zeros((3, count), np.int64)
         saves = np.full(count, -1, np.int64)
         spared = 0
@@ -185,7 +228,7 @@ class NumbaEngine(NumpyEngine):
             self._reuse = Reuse(
                 known.ids + total, known.in_batch + total - steps - spared, known.across_batches + spared
             )
-        return pool[:-1, tile.feature : tile.feature + self.cells[-1].units]
+        return self._features_in(pool[:-1])
 
     def _launch(
         self,
@@ -238,6 +281,17 @@ class NumbaEngine(NumpyEngine):
         trials = {str(tile): f"{seconds[index] / (count * TRIAL_STEPS) * 1e6:.3f}" for index, tile in enumerate(tiles)}
         log.info("the engine's tile is chosen by measurement", tile=str(tiles[best]), us_a_character=trials)
         return tiles[best]
+
+
+def _pieces(lengths: Integers, limit: int) -> Iterator[slice]:
+    """Yield slices of rows that have at most `limit` ids together, or are one row."""
+    start = size = 0
+    for row, length in enumerate(lengths.tolist()):
+        if row > start and size + length > limit:
+            yield slice(start, row)
+            start, size = row, 0
+        size += length
+    yield slice(start, len(lengths))
 
 
 def _cell_name(network: Network) -> str:
