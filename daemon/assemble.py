@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from weirlog.daemon.metrics import PrometheusMetrics
 from weirlog.daemon.web.server import WebServer
 from weirlog.daemon.web.state import RefusedError, WebState
 from weirlog.models.detector import Detector, load_detector
+from weirlog.models.engines import ReuseLimits
 from weirlog.models.errors import ArtifactError, UnparsableError
 from weirlog.models.formats import log_format
 from weirlog.models.known_benign import KnownBenign, Pattern, Place
@@ -40,6 +42,8 @@ from weirlog.pipeline.timing import Clock, Deadline
 log = structlog.get_logger(__name__)
 
 CHANNEL_RECORDS = 4096
+THREADS_LIMIT = 4
+"""Of judging threads, where the configuration names no number: past it they wait for the interpreter's lock."""
 """Some 30 micro-batches wait between the sources and the scorer: enough to keep it busy over a slow poll."""
 MAX_IN_FLIGHT = 16384
 """Records of one source between read and settled; with lines of 1 kB, some 16 MB."""
@@ -220,6 +224,7 @@ class Assembly:
             aborting=signals.aborting,
             clock=self._clock,
             metrics=self.metrics,
+            threads=batch.threads or min(len(os.sched_getaffinity(0)), THREADS_LIMIT),
         )
         workers = [DeliveryWorker(sink, self.outbox, clock=self._clock, metrics=self.metrics) for sink in sinks]
         return Pipeline(readers, channel, scorer, workers, signals, self._clock)
@@ -279,6 +284,7 @@ def _load_detector(model: Model) -> Detector:
         engine=model.engine,
         threshold=chosen.score,
         fp_rate=chosen.rate(),
+        reuse=ReuseLimits(model.share_prefixes, model.prefix_memory, model.duplicate_memory),
         known_benign=KnownBenign(
             Pattern(Place(pattern.method, pattern.path, pattern.field), pattern.ceiling) for pattern in patterns
         ),

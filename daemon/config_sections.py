@@ -32,6 +32,7 @@ from weirlog.daemon.config_types import (
     PathPattern,
     ReadableFile,
     Size,
+    SizeOrNone,
     is_number,
     located,
     parse_host_port,
@@ -253,7 +254,14 @@ class Model(Section):
         PlainSerializer(lambda value: value and str(value.path)),
         WithJsonSchema({"type": ["string", "null"]}),
     ] = Field(default=None, description="a file that `weirlog tune` wrote: a threshold and known benign requests")
-    engine: Literal["auto", "numpy", "tensorflow"] = "auto"
+    engine: Literal["auto", "numba", "numpy", "tensorflow"] = "auto"
+    share_prefixes: bool = Field(default=True, description="requests of a batch share the work on a common beginning")
+    prefix_memory: SizeOrNone = Field(
+        default=4 << 20, description="for beginnings kept for later batches; 0 keeps none"
+    )
+    duplicate_memory: SizeOrNone = Field(
+        default=4 << 20, description="for verdicts of requests that come again; 0 keeps none"
+    )
     shadow: None = Field(default=None, description="not in this version")
 
     @model_validator(mode="after")
@@ -281,6 +289,9 @@ class Batch(Section):
     max_records: Whole = Field(default=128, ge=1, le=8192)
     max_bytes: Size = 1024**2
     max_delay_ms: Number = Field(default=50, ge=0, le=60_000, description="milliseconds")
+    threads: Whole | None = Field(
+        default=None, ge=1, le=64, description="batches judged side by side; null for one a core, at most 4"
+    )
 
 
 class Redaction(Section):

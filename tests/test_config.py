@@ -215,7 +215,7 @@ def test_all_problems_are_told_at_once_with_their_lines(load: Load, tmp_path: Pa
         ("batch: [1]", "batch", "a list; expected a mapping"),
         ("model: {threshold: 1}", "model.threshold", "1; expected less than 1"),
         ("model: {threshold: 0}", "model.threshold", "greater than 0"),
-        ("model: {engine: gpu}", "model.engine", "'gpu'; expected 'auto', 'numpy' or 'tensorflow'"),
+        ("model: {engine: gpu}", "model.engine", "'gpu'; expected 'auto', 'numba', 'numpy' or 'tensorflow'"),
         ("model: {shadow: other}", "model.shadow", "expected null"),
         ("model: {ref: ''}", "model.ref", "is no name"),
         (
