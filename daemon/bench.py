@@ -5,266 +5,326 @@ Single figures drift with whoever shares the machine; what is taken in turn with
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
 import platform
-import socket
+import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any
 
-import httpx
-import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from weirlog.daemon.bench_worker import BATCH, KERAS_PREDICT, SEED
+from weirlog.daemon import bench_engines, bench_kafka, bench_requests
+from weirlog.daemon.bench_children import Answering, own_program, pinned
+from weirlog.daemon.bench_engines import Contestant
+from weirlog.daemon.bench_latency import RATES, latency
+from weirlog.daemon.bench_machine import processor
+from weirlog.daemon.bench_page import draw, show
+from weirlog.daemon.bench_pipeline import rate_of_file
+from weirlog.daemon.bench_requests import Requests
+from weirlog.daemon.bench_worker import BATCH, KERAS_PREDICT, SHARED
 from weirlog.models import artifact
-from weirlog.models.corpus.traffic import demo_traffic
+from weirlog.models.artifact import Artifact
+from weirlog.models.engines import ENGINES
 from weirlog.models.network import Network
-from weirlog.pipeline.errors import StopError
+from weirlog.models.presets import PRESETS
+from weirlog.models.report_plots import import_figure
+from weirlog.pipeline.errors import PipelineError, StopError
 
-ROUNDS = 3
-PIPELINE_SHARE = 0.25
-"""Of the time, for the end-to-end measurement."""
-SGEMM_SIZE = 1536
-START_LIMIT_S = 60.0
-BACKLOG = 40_000
-"""Lines that wait in the log: more than the daemon takes between two looks at it."""
-POLL_S = 0.1
-
-
-@dataclass
-class Contestant:
-    """One engine in its own process, pinned to one core or free to use all."""
-
-    engine: str
-    one_core: bool
-    process: subprocess.Popen[str]
-    complaints: IO[str]
-    hello: dict[str, Any] = field(default_factory=dict)
-    rounds: list[float] = field(default_factory=list)
-    rss_mb: float = 0.0
-    start_s: float = 0.0
-    """From the start of the process to its first score."""
-
-    @classmethod
-    def start(cls, engine: str, *, one_core: bool) -> Self:
-        core = min(os.sched_getaffinity(0))
-        begun = time.monotonic()
-        complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `stop`
-        process = subprocess.Popen(  # noqa: S603 - our own worker
-            [sys.executable, "-m", "weirlog.daemon.bench_worker", engine, "default"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            text=True,
-            preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if one_core else None,  # noqa: PLW1509 - one thread here
-        )
-        contestant = cls(engine, one_core, process, complaints)
-        try:
-            contestant._read()
-            contestant.start_s = time.monotonic() - begun
-            contestant.hello = contestant._read()
-        except StopError:
-            contestant.stop()
-            raise
-        return contestant
-
-    def run(self, seconds: float) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{seconds}\n")
-        self.process.stdin.flush()
-        answer = self._read()
-        self.rounds.append(answer["requests_per_s"])
-        self.rss_mb = answer["rss_mb"]
-
-    def stop(self) -> None:
-        self.process.communicate()
-        self.complaints.close()
-
-    def _read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            self.complaints.seek(0)
-            reason = self.complaints.read().strip().rpartition("\n")[2]
-            raise StopError(f"engine {self.engine} ended early: {reason}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+SHARING = ("numba",)
+"""Engines that can keep what they have computed: they stand in the table once with that and once without."""
+TURN_S = 1.5
+"""A turn's length that is aimed at: the machine drifts over tens of seconds, a turn must be far shorter."""
+MOST_ROUNDS = 7
+LATENCY_SHARE = 0.2
+"""Of the time, for all paces together."""
+PIPELINE_TURNS = 2.0
+"""A turn of the daemon against an engine's: it does more work a request, and its alerts come in batches."""
+LEAST_LINES = 20_000
+"""Of a backlog: a shorter log is repeated."""
+SGEMM_LIMIT_S = 60.0
 
 
-def run(seconds: float, *, as_json: bool) -> None:
-    """Measure for about `seconds`, start-up aside, and print the result."""
-    report = measure(seconds)
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is measured.
+
+    Attributes:
+        seconds: of measuring in all, about; starting processes comes on top.
+        model: what engines run: a bundled model's name or a directory; None for the reference network.
+        log: a finished log to take requests from; None generates them.
+        log_format: of the log.
+        brokers: of Kafka, "host:port" each; none for a mock cluster.
+        engines: to compare; None for all that there are.
+    """
+
+    seconds: float
+    model: str | None = None
+    log: str | None = None
+    log_format: str = "auto"
+    brokers: tuple[str, ...] = ()
+    engines: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True)
+class Turns:
+    """What is measured in turn, and what came of it.
+
+    Attributes:
+        name: what people are told.
+        take: measures for about so many seconds.
+        weight: how long a turn is against the others.
+    """
+
+    name: str
+    take: Callable[[float], float | None]
+    weight: float = 1.0
+    results: list[float] = field(default_factory=list)
+    failure: str | None = None
+
+    @property
+    def median(self) -> float | None:
+        return statistics.median(self.results) if self.results else None
+
+
+def run(options: Options, *, as_json: bool, plot: Path | None) -> None:
+    """Measure and print the result; progress goes to standard error where that is a terminal.
+
+    Raises:
+        MissingExtraError: there is to be a plot, and matplotlib is not installed.
+        StopError: a part that is always there cannot be measured.
+    """
+    if plot is not None:
+        import_figure()  # before a minute of measuring, not after it
+    told = Console(stderr=True, highlight=False, markup=False)
+    tell: Callable[[str], None] = told.print if told.is_terminal else (lambda _: None)
+    with _ended_tidily():
+        report = measure(options, tell)
     if as_json:
         print(json.dumps(report))  # noqa: T201 - the command's output
     else:
-        _show(report, Console(highlight=False, markup=False))
+        show(report, Console(highlight=False, markup=False))
+    if plot is not None:
+        draw(report, import_figure(), plot)
 
 
-def measure(seconds: float) -> dict[str, Any]:
-    """Return the report as `--json` prints it."""
-    network = artifact.load("default").network
-    engines = ["numpy"]
-    if importlib.util.find_spec("tensorflow") is not None:
-        engines += ["tensorflow", KERAS_PREDICT]
-    contestants = [Contestant.start(engine, one_core=one_core) for engine in engines for one_core in (False, True)]
-    each_s = seconds * (1 - PIPELINE_SHARE) / (ROUNDS * len(contestants))
-    for _ in range(ROUNDS):
-        for contestant in contestants:
-            contestant.run(each_s)
-    for contestant in contestants:
-        contestant.stop()
-    rows = [_row(engine, contestants) for engine in engines]
-    sgemm = sgemm_gflops()
-    numpy_row = next(row for row in rows if row["engine"] == "numpy")
-    flop = flop_per_request(network, next(c for c in contestants if c.engine == "numpy").hello["characters"])
+def measure(options: Options, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Return the report as `--json` prints it. Every process that it starts has ended when it returns or raises."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weirlog-bench-")))
+        tell("preparing requests")
+        model, ref, requests = _prepared(options, folder)
+        requests.save(folder / "requests.json")
+        free, alone, absent = _start(options, ref, folder / "requests.json", stack, tell)
+        with pinned(one_core=True):
+            multiplier = stack.enter_context(Answering("the matrix product", own_program("bench_machine")))
+
+        def sgemm(seconds: float) -> float:
+            gflops: float = multiplier.ask({"seconds": seconds}, limit_s=seconds + SGEMM_LIMIT_S)["gflops"]
+            return gflops
+
+        measured = [
+            *(_of_engine(one, stream) for stream in ("unique", "repeating") for one in free),
+            *(_of_engine(one, "unique") for one in alone),
+            Turns("sgemm", sgemm, weight=0.5),
+        ]
+        pipeline, brokers = _pipeline(requests, options, stack)
+        latency_s = options.seconds * LATENCY_SHARE
+        _rounds([*measured, *pipeline.values()], options.seconds - latency_s, tell)
+        for one in [*free, *alone]:
+            one.child.close()
+        latencies = [_latency(requests, rate, latency_s / len(RATES), tell) for rate in RATES]
+    rows = bench_engines.rows(bench_engines.entries(free, alone, absent))
+    keras = next((row["requests_per_s"] for row in rows if row["engine"] == KERAS_PREDICT), None)
+    gflops = next(turns for turns in measured if turns.name == "sgemm").median
+    characters = free[0].characters if free else 0.0
+    _add_fractions(rows, model.network, characters, gflops)
+    fractions = [row["fraction_of_peak"] for row in rows if row["fraction_of_peak"] is not None]
     return {
         "machine": {
-            "processor": _processor(),
+            "processor": processor(),
             "cores": len(os.sched_getaffinity(0)),
             "python": platform.python_version(),
         },
+        "model": {"name": model.name, "digest": model.digest, "layers": model.network.layers()},
+        "requests": {
+            "log": options.log,
+            "different": len(requests.lines),
+            "repeated_share": 1 - len(requests.lines) / len(requests.order),
+            "characters": characters,
+            "batch": BATCH,
+        },
+        "rounds": len(measured[-1].results),
         "rows": rows,
-        "end_to_end": end_to_end(seconds * PIPELINE_SHARE),
-        "sgemm_gflops": sgemm,
-        "fraction_of_peak": numpy_row["requests_per_s_one_core"] * flop / (sgemm * 1e9),
+        "end_to_end": _end_to_end(pipeline, keras),
+        "kafka": _kafka(pipeline["kafka"], brokers, keras),
+        "latency": latencies,
+        "sgemm_gflops": gflops,
+        "fraction_of_peak": max(fractions, default=None),
     }
+
+
+def names(engines: Sequence[str] | None) -> list[str]:
+    """Return the rows of the table: every engine, with what it can keep and without, and Keras itself."""
+    found: list[str] = []
+    for engine in engines or [engine for engine in ENGINES if engine != "auto"]:
+        found += [engine, f"{engine}{SHARED}"] if engine in SHARING else [engine]
+    return found if KERAS_PREDICT in found else [*found, KERAS_PREDICT]
 
 
 def flop_per_request(network: Network, characters: float) -> float:
-    """Return the floating-point operations that cannot be avoided: the recurrent products, 2 each, a character."""
+    """Return the floating-point operations that no engine avoids: the recurrent products, 2 each, a character.
+
+    What a table can hold, the embedding and the first layer's input product, is not counted, nor are pads.
+    """
     shapes = network.shapes()
-    products = sum(math.prod(shapes[f"recurrent.{index}.recurrent"]) for index in range(len(network.recurrent)))
-    return 2.0 * products * characters
+    layers = range(len(network.recurrent))
+    matrices = [f"recurrent.{index}.recurrent" for index in layers] + [
+        f"recurrent.{index}.kernel" for index in layers[1:]
+    ]
+    return 2.0 * sum(math.prod(shapes[matrix]) for matrix in matrices) * characters
 
 
-def sgemm_gflops() -> float:
-    """Return this machine's single-precision matrix product on one core, in 10^9 operations a second, best of five."""
-    script = (
-        "import time, numpy as np\n"
-        f"n = {SGEMM_SIZE}\n"
-        "a = np.random.default_rng(1).random((n, n), np.float32)\n"
-        "best = 9e9\n"
-        "for _ in range(6):\n"
-        "    begun = time.perf_counter(); a @ a; best = min(best, time.perf_counter() - begun)\n"
-        "print(2 * n**3 / best / 1e9)\n"
-    )
-    core = min(os.sched_getaffinity(0))
-    ended = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-    )
-    return float(ended.stdout)
+def plan(weights: Sequence[float], seconds: float) -> tuple[int, float]:
+    """Return (rounds, seconds of a turn of weight 1) so that all turns take about `seconds`."""
+    whole = sum(weights)
+    rounds = max(1, min(MOST_ROUNDS, round(seconds / (whole * TURN_S))))
+    return rounds, seconds / (whole * rounds)
 
 
-def _row(engine: str, contestants: list[Contestant]) -> dict[str, Any]:
-    free, pinned = (next(c for c in contestants if c.engine == engine and c.one_core is one) for one in (False, True))
-    keras = next((c for c in contestants if c.engine == KERAS_PREDICT and not c.one_core), None)
-    difference = None
-    if keras is not None:
-        difference = float(np.abs(np.subtract(free.hello["scores"], keras.hello["scores"])).max())
+def _prepared(options: Options, folder: Path) -> tuple[Artifact, str, Requests]:
+    """Return the model that engines run, what workers call it, and the requests."""
+    model = None if options.model is None else artifact.load(options.model)
+    text = PRESETS[bench_requests.REFERENCE].text if model is None else model.text
+    if options.log is None:
+        requests = bench_requests.generated(text)
+    else:
+        requests = bench_requests.from_log(options.log, options.log_format, text)
+    if model is not None:
+        return model, str(options.model), requests
+    model = bench_requests.reference_artifact(requests.texts)
+    model.save(folder / "reference")
+    return model, str(folder / "reference"), requests
+
+
+def _start(
+    options: Options, ref: str, requests: Path, stack: ExitStack, tell: Callable[[str], None]
+) -> tuple[list[Contestant], list[Contestant], dict[str, str]]:
+    """Start every engine, first on all cores, then on one; return both and why others could not start."""
+    free: list[Contestant] = []
+    alone: list[Contestant] = []
+    absent: dict[str, str] = {}
+    for one_core, kept in ((False, free), (True, alone)):
+        for engine in names(options.engines):
+            if engine in absent:
+                continue
+            tell(f"starting {engine}{', on one core' if one_core else ''}")
+            try:
+                one = Contestant.start(engine, ref, requests, one_core=one_core)
+            except StopError as error:
+                if one_core:
+                    raise
+                absent[engine] = str(error)
+                continue
+            stack.callback(one.child.close)
+            kept.append(one)
+    return free, alone, absent
+
+
+def _of_engine(one: Contestant, stream: str) -> Turns:
+    def take(seconds: float) -> None:
+        one.turn(stream, seconds)
+
+    return Turns(f"{one.engine}, {stream}{', one core' if one.one_core else ''}", take)
+
+
+def _pipeline(requests: Requests, options: Options, stack: ExitStack) -> tuple[dict[str, Turns], str | None]:
+    """Return the daemon's turns by name, and what brokers it reads from."""
+    unique, repeated = (list(islice(cycle(lines), LEAST_LINES)) for lines in (requests.lines, requests.repeated))
+    form = requests.log_format
+    turns = {
+        "file": Turns("file to alert file", lambda s: rate_of_file(unique, form, s), PIPELINE_TURNS),
+        "repeating": Turns("file to alert file, repeating", lambda s: rate_of_file(repeated, form, s), PIPELINE_TURNS),
+    }
+    try:
+        brokers = (
+            bench_kafka.given_brokers(options.brokers)
+            if options.brokers
+            else stack.enter_context(bench_kafka.mock_brokers())
+        )
+    except StopError as error:
+        turns["kafka"] = Turns("Kafka to alert file", lambda _: None, 0.0, failure=str(error))
+        return turns, None
+
+    def from_kafka(seconds: float) -> float | None:
+        # Somebody else's brokers: what fails there is told in its place, and the rest goes on.
+        if kafka.failure is None:
+            try:
+                return bench_kafka.rate_of_topic(brokers, unique, form, seconds)
+            except PipelineError as error:
+                kafka.failure = str(error)
+        return None
+
+    kafka = turns["kafka"] = Turns("Kafka to alert file", from_kafka, PIPELINE_TURNS)
+    return turns, brokers.described
+
+
+def _rounds(measured: Sequence[Turns], seconds: float, tell: Callable[[str], None]) -> None:
+    rounds, turn_s = plan([turns.weight for turns in measured], seconds)
+    for number in range(1, rounds + 1):
+        for turns in measured:
+            tell(f"round {number} of {rounds}: {turns.name}")
+            result = turns.take(turn_s * turns.weight)
+            if result is not None:
+                turns.results.append(result)
+
+
+def _latency(requests: Requests, rate: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
+    tell(f"from line to alert at {rate:,} lines a second")
+    return latency(requests.repeated, requests.log_format, rate, seconds)
+
+
+def _add_fractions(rows: Sequence[dict[str, Any]], network: Network, characters: float, gflops: float | None) -> None:
+    """Add to each row what part of the matrix product's peak it reaches on one core; none where work is skipped."""
+    for row in rows:
+        rate: float | None = None if row["engine"].endswith(SHARED) else row["requests_per_s_one_core"]
+        fraction = None
+        if rate is not None and gflops is not None:
+            fraction = rate * flop_per_request(network, characters) / (gflops * 1e9)
+        row["fraction_of_peak"] = fraction
+
+
+def _end_to_end(pipeline: dict[str, Turns], keras: float | None) -> dict[str, Any]:
+    rate = pipeline["file"].median
     return {
-        "engine": engine,
-        "requests_per_s": statistics.median(free.rounds),
-        "requests_per_s_one_core": statistics.median(pinned.rounds),
-        "ratio": statistics.median(free.rounds) / statistics.median(keras.rounds) if keras else None,
-        "max_abs_diff": difference,
-        "rss_mb": free.rss_mb,
-        "start_s": free.start_s,
+        "requests_per_s": rate,
+        "requests_per_s_repeating": pipeline["repeating"].median,
+        "ratio": bench_engines.ratio(rate, keras),
     }
 
 
-def end_to_end(seconds: float) -> dict[str, float]:
-    """Return how fast a real daemon takes a finished log, from file to alert file, for about `seconds`."""
-    with tempfile.TemporaryDirectory(prefix="weirlog-bench-") as folder:
-        log = Path(folder, "access.log")
-        traffic = demo_traffic(SEED, 0.01)
-        pool = [next(traffic)[0] + b"\n" for _ in range(20_000)]
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        config = Path(folder, "weirlog.yaml")
-        config.write_text(
-            f"sources: [{{type: file, paths: ['{log}'], format: hapi, start_at: beginning}}]\n"
-            f"sinks: [{{type: file, path: '{folder}/alerts.jsonl'}}]\n"
-            f"state_dir: '{folder}/state'\nhttp: {{listen: '127.0.0.1:{port}'}}\n"
-        )
-        log.touch()
-        daemon = subprocess.Popen(  # noqa: S603 - our own daemon
-            [sys.executable, "-m", "weirlog.daemon.cli", "run", "--config", str(config)], stderr=subprocess.DEVNULL
-        )
-        try:
-            return _timed(lambda: _scored(port), log, pool, seconds)
-        finally:
-            daemon.terminate()
-            daemon.wait()
+def _kafka(turns: Turns, brokers: str | None, keras: float | None) -> dict[str, Any]:
+    return {
+        "requests_per_s": turns.median,
+        "ratio": bench_engines.ratio(turns.median, keras),
+        "brokers": brokers,
+        "absent": turns.failure,
+    }
 
 
-def _timed(scored: Callable[[], float], log: Path, pool: list[bytes], seconds: float) -> dict[str, float]:
-    """Keep BACKLOG lines waiting, and count what was scored between the first scored line and the end."""
-    written, first, begun = 0, 0.0, 0.0
-    deadline = time.monotonic() + START_LIMIT_S
-    with log.open("ab") as stream:
-        while time.monotonic() < deadline:
-            done = scored()
-            if done and not begun:
-                first, begun = done, time.monotonic()
-                deadline = begun + seconds
-            if written - done < BACKLOG:
-                stream.writelines(pool)
-                stream.flush()
-                written += len(pool)
-            time.sleep(POLL_S)
-    done, now = scored(), time.monotonic()
-    if not begun:
-        raise StopError(f"the daemon scored nothing within {START_LIMIT_S:.0f} s; try `weirlog demo`")
-    return {"requests_per_s": (done - first) / (now - begun), "seconds": now - begun, "requests": done - first}
-
-
-def _scored(port: int) -> float:
+@contextmanager
+def _ended_tidily() -> Iterator[None]:
+    """Let SIGTERM end the benchmark as an error does, so that its processes and folders go with it."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
-    except httpx.HTTPError:
-        return 0.0
-    lines = (line for line in text.splitlines() if line.startswith("weirlog_records_scored_total "))
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
-
-
-def _processor() -> str:
-    models = (line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    return next(models, platform.machine()).split(":")[-1].strip()
-
-
-def _show(report: dict[str, Any], console: Console) -> None:
-    machine = report["machine"]
-    console.print(f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}; batches of {BATCH}")
-    table = Table(box=None, pad_edge=False)
-    columns = ("engine", "req/s", "req/s, one core", "× Keras predict", "max. difference", "MB", "start, s")
-    for column in columns:
-        table.add_column(column, justify="left" if column == "engine" else "right")
-    for row in report["rows"]:
-        table.add_row(
-            row["engine"],
-            f"{row['requests_per_s']:,.0f}",
-            f"{row['requests_per_s_one_core']:,.0f}",
-            "" if row["ratio"] is None else f"{row['ratio']:.1f}",
-            "" if row["max_abs_diff"] is None else f"{row['max_abs_diff']:.1e}",
-            f"{row['rss_mb']:.0f}",
-            f"{row['start_s']:.1f}",
-        )
-    console.print(table)
-    console.print(f"end to end, file to alert file: {report['end_to_end']['requests_per_s']:,.0f} requests a second")
-    console.print(f"sgemm, one core: {report['sgemm_gflops']:.0f} GF/s; numpy reaches {report['fraction_of_peak']:.0%}")
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from weirlog.daemon import cli_alerts, cli_models, cli_options, cli_training, cli_tune, exit_status
+from weirlog.daemon import cli_alerts, cli_bench, cli_models, cli_options, cli_training, cli_tune, exit_status
 from weirlog.daemon.cli_options import EngineOption, FormatOption, ModelOption, ThresholdOption
 from weirlog.daemon.threshold import OWN
 
@@ -30,6 +30,7 @@ app.add_typer(cli_alerts.app, name="alerts")
 app.command("train")(cli_training.train)
 app.command("evaluate")(cli_training.evaluate)
 app.command("tune")(cli_tune.tune)
+app.command("bench")(cli_bench.bench)
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration, YAML.")]
 
@@ -149,17 +150,6 @@ def explain(
         detector,
         Console(highlight=False, markup=False),
     )
-
-
-@app.command()
-def bench(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, help="In all, about.")] = 60.0,
-) -> None:
-    """Measure every engine and the whole pipeline, interleaved in one run."""
-    from weirlog.daemon import bench as benchmark
-
-    benchmark.run(seconds, as_json=as_json)
 
 
 @app.command("send-test")
