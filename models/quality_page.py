@@ -166,12 +166,16 @@ def _encodings(attacks: Sequence[Outcome]) -> list[str]:
 
 
 def _missed(attacks: Sequence[Outcome]) -> list[str]:
-    missed = sorted(
-        (each for each in attacks if each.encoding == PLAIN and not each.flagged), key=lambda each: each.verdict.score
-    )
-    rows = [[_code(each.text), each.kind or "", each.place, f"{each.verdict.score:.4f}"] for each in missed[:LISTED]]
-    more = [f"And {len(missed) - LISTED} more."] if len(missed) > LISTED else []
-    return [*_table(["missed as it is written", "kind", "in a", "score"], rows), *more]
+    missed: dict[tuple[str | None, str], list[Outcome]] = {}
+    for each in attacks:
+        if each.encoding == PLAIN and not each.flagged:
+            missed.setdefault((each.kind, each.text), []).append(each)
+    rows = []
+    for (kind, text), outcomes in missed.items():
+        scores = ", ".join(f"{each.place} {each.verdict.score:.4f}" for each in outcomes)
+        rows.append([_code(text), kind or "", scores])
+    more = ["", f"And {len(rows) - LISTED} more."] if len(rows) > LISTED else []
+    return [*_table(["missed as it is written", "kind", "scores"], rows[:LISTED]), *more]
 
 
 def _bodies(bodies: Sequence[BodyOutcome]) -> list[str]:

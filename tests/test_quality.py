@@ -246,12 +246,13 @@ def test_a_name_that_attacks_is_part_of_the_attack():
 def test_the_page_lists_what_counts_against_the_detector_with_its_signs_made_harmless():
     missed = Outcome("xss", PLAIN, "query", "<b>|\x1b[31m`x`", Verdict(0.1, 0.5, "xss"))
     flagged = Outcome(None, PLAIN, "body", "don't *worry*", Verdict(0.7, 0.5, "sqli"))
-    quality = Quality("m", 0.5, harmless={"by hand": [flagged]}, attacks=[missed])
+    again = Outcome("xss", PLAIN, "path", missed.text, Verdict(0.2, 0.5, "xss"))
+    quality = Quality("m", 0.5, harmless={"by hand": [flagged]}, attacks=[missed, again])
     text = page(quality)
-    assert "&#60;b&#62;&#124;&#92;x1b&#91;31m&#96;x&#96;" in text
+    assert "<code>&#60;b&#62;&#124;&#92;x1b&#91;31m&#96;x&#96;</code> | xss | query 0.1000, path 0.2000 |" in text
     assert "don't &#42;worry&#42;" in text
     assert "\x1b" not in text
-    assert "| xss | 0.0 % (0 of 1; 0.0–79.3) | – | – |" in text
+    assert "| xss | 0.0 % (0 of 2; 0.0–65.8) | – | – |" in text
     assert "| by hand | 100.0 % (1 of 1; 20.7–100.0) |" in text
 
 
