@@ -145,6 +145,28 @@ def test_a_crashed_thread_ends_the_pipeline_and_says_why(tmp_path: Path) -> None
     assert not assembled.stop()
 
 
+def test_the_state_tells_what_each_part_has_done_and_what_it_fails_at(tmp_path: Path) -> None:
+    source = ScriptedSource([b"/a", b"/attack1"], [b"/b"], on_open=[RetryableError("not yet")])
+    assembled = Assembled(tmp_path, source)
+    assembled.sink.down = True
+    before = assembled.pipeline.state()
+    assert (before.sources[0].is_open, before.sources[0].records_read, before.sources[0].lag) == (False, 0, None)
+    assert (before.scorer.batches_settled, before.sinks[0].deliveries) == (0, 0)
+    assembled.pipeline.start()
+    until(lambda: assembled.pipeline.state().sinks[0].failing_since is not None)
+    until(lambda: assembled.pipeline.state().sources[0].lag == 0)  # about a second after the start
+    state = assembled.pipeline.state()
+    (read,) = state.sources
+    assert (read.name, read.is_open, read.records_read, read.failing_since) == ("scripted", True, 3, None)
+    assert read.shows_life
+    assert state.scorer.batches_settled >= 1
+    assert state.sinks[0].failure == "down"
+    assembled.sink.down = False
+    until(lambda: assembled.pipeline.state().sinks[0].deliveries == 1)
+    assert assembled.pipeline.state().sinks[0].failing_since is None
+    assert assembled.stop()
+
+
 def test_a_thread_that_shows_no_life_is_named(tmp_path: Path) -> None:
     assembled = Assembled(tmp_path, ScriptedSource())
     assembled.pipeline.start()
@@ -153,4 +175,6 @@ def test_a_thread_that_shows_no_life_is_named(tmp_path: Path) -> None:
     assembled.pipeline._clock = FakeClock(assembled.clock.monotonic() + STUCK_S + 5)
     names.append(assembled.pipeline.stuck)
     assert names in ([None, "score"], [None, "read scripted"])
+    state = assembled.pipeline.state()
+    assert False in (state.scorer.shows_life, state.sources[0].shows_life)
     assert assembled.stop()

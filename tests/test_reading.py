@@ -164,6 +164,32 @@ def test_a_full_channel_pauses_the_source_and_keeps_polling_it() -> None:
         assert [record.payload for record in running.channel.take(5)] == [b"b"]
         assert [record.payload for record in running.channel.take(5)] == [b"c"]
         running.until(lambda: not running.source.paused)
+        running.until(lambda: running.reader.held_back_since is None)
+
+
+def test_a_source_that_is_held_back_says_since_when() -> None:
+    with Running(ScriptedSource([b"a"], [b"b"]), capacity=1) as running:
+        running.until(lambda: running.source.paused_polls >= 1)
+        since = running.reader.held_back_since
+        running.until(lambda: running.source.paused_polls >= 3)
+        assert running.reader.held_back_since == since is not None
+
+
+def test_a_long_wait_after_a_failure_is_no_lack_of_life() -> None:
+    """Else the watchdog would end a daemon whose broker asks for patience."""
+    running = Running(ScriptedSource(on_open=[RetryableError("busy", retry_after_s=600)]))
+    margins: list[float] = []
+    wait = running.clock.wait
+
+    def watched_wait(event: threading.Event, timeout_s: float) -> bool:
+        if timeout_s >= 600:
+            margins.append(running.reader.last_beat - running.clock.monotonic() - timeout_s)
+        return wait(event, timeout_s)
+
+    running.clock.wait = watched_wait  # type: ignore[method-assign]
+    with running:
+        running.until(lambda: running.reader.is_open)
+    assert margins == [pytest.approx(0, abs=1e-6)]
 
 
 def test_too_much_in_flight_pauses_the_source() -> None:

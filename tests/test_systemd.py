@@ -6,8 +6,11 @@ import os
 import re
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Self
 
 import pytest
 from fakes import FakeClock
@@ -91,6 +94,66 @@ def test_only_a_watchdog_of_this_process_is_fed(manager: Manager, environ: dict[
     notifier = Notifier.from_environment(FakeClock(), {"NOTIFY_SOCKET": manager.address, **environ}, pid=7)
     notifier.watchdog()
     assert manager.heard() == (["WATCHDOG=1"] if fed else [])
+
+
+class Supervised:
+    """What a Service asks of an assembly; gets on for as long as it is told to."""
+
+    class _Pipeline:
+        settled_in = True
+        failure = None
+        stuck = None
+        ended = threading.Event()
+
+    def __init__(self, gets_on: bool) -> None:
+        self.pipeline = self._Pipeline()
+        self.detector = SimpleNamespace(name="default", digest="0" * 64)
+        self.gets_on = gets_on
+        self.looks = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def watch(self) -> bool:
+        self.looks += 1
+        return self.gets_on
+
+    def status_line(self) -> str:
+        return ""
+
+    def sweep(self) -> None:
+        pass
+
+    def stop(self, deadline: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("gets_on", [True, False])
+def test_the_watchdog_is_fed_for_as_long_as_everything_gets_on(tmp_path: Path, gets_on: bool) -> None:
+    """What only a restart may help must reach the service manager, which is the one who restarts."""
+    from weirlog.daemon.service import Service  # noqa: PLC0415 -- loads every room; the other tests need none
+
+    manager = Manager(str(tmp_path / "notify"))
+    clock = FakeClock()
+    assembly = Supervised(gets_on)
+    service = Service(
+        assembly,  # type: ignore[arg-type]  # all that it asks of one
+        reload=None,
+        notifier=Notifier(manager.address, 30, clock),
+        clock=clock,
+        run_for_s=60,
+    )
+    assert service.run() == 0
+    heard = manager.heard()
+    manager.socket.close()
+    assert heard.count("WATCHDOG=1") == (4 if gets_on else 0)
+    assert assembly.looks == 60, "once a second"
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])

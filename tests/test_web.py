@@ -318,9 +318,18 @@ def test_the_page_shows_state_figures_and_alerts() -> None:
         "explanation": {"field": "query.q", "excerpt": "ab<script>cd", "start": 2, "end": 10},
         "count": 3,
     }
+    notice = {
+        "id": "3",
+        "score": None,
+        "kind": "weirlog.sink-failing",
+        "client": {"address": None},
+        "request": None,
+        "explanation": None,
+        "message": "sink a fails " + HOSTILE,
+    }
     answers = {
         "readyz": {"ready": False, "reasons": ["source file-0 fails", HOSTILE]},
-        "api/alerts": {"alerts": [alert, {"id": "2"}]},
+        "api/alerts": {"alerts": [alert, {"id": "2"}, notice]},
         "api/stats": {
             "version": "1.2.3",
             "model": {"name": "default"},
@@ -340,6 +349,7 @@ def test_the_page_shows_state_figures_and_alerts() -> None:
     assert page["state"].isprintable()
     assert "0.9877|xss|203.0.113.7|GET /a" in page["alerts"]
     assert "query.q: ab|<script>|cd" in page["alerts"]
+    assert "weirlog.sink-failing||sink a fails " in page["alerts"]
     assert page["alerts"].isprintable()
     for figure in (
         "Requests scored|1,005",

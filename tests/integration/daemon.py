@@ -70,25 +70,27 @@ class Daemon:
         self.process.wait(10)
 
 
-def write_config(folder: Path, sources: str, *, port: int, sinks: str = "", alerts: str = "group_by: []") -> Path:
+def write_config(
+    folder: Path, sources: str, *, port: int, sinks: str = "", alerts: str = "group_by: []", more: str = ""
+) -> Path:
     path = folder / "weirlog.yaml"
     path.write_text(
         f"sources: [{sources}]\n"
         f"sinks: [{{type: file, path: '{folder}/alerts.jsonl'}}{', ' + sinks if sinks else ''}]\n"
         f"alerts: {{{alerts}}}\n"
         f"state_dir: '{folder}/state'\n"
-        f"http: {{listen: '127.0.0.1:{port}'}}\n"
+        f"http: {{listen: '127.0.0.1:{port}'}}\n{more}"
     )
     return path
 
 
 @contextlib.contextmanager
 def running(
-    folder: Path, sources: str, *, sinks: str = "", alerts: str = "group_by: []", ready: bool = True
+    folder: Path, sources: str, *, sinks: str = "", alerts: str = "group_by: []", more: str = "", ready: bool = True
 ) -> Iterator[Daemon]:
     """Run a daemon with a file sink and whatever else is given; kill it in the end if it still runs."""
     port = free_port()
-    config = write_config(folder, sources, port=port, sinks=sinks, alerts=alerts)
+    config = write_config(folder, sources, port=port, sinks=sinks, alerts=alerts, more=more)
     with (folder / "stderr").open("ab") as stderr:
         process = subprocess.Popen(
             [WEIRLOG, "run", "--config", str(config)],
