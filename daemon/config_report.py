@@ -50,6 +50,14 @@ def _lines(config: Config) -> Iterator[str]:
     yield f"state: {config.state_dir}"
     outbox = config.outbox
     yield f"outbox: up to {format_size(outbox.max_size)}, delivered alerts kept {format_duration(outbox.keep)}"
+    watch = config.selfwatch
+    yield (
+        f"self-watch: told when a source is stuck for {format_duration(watch.stuck_after)}, or a source or a sink fails "
+        f"for {format_duration(watch.failing_after)}"
+    )
+    for source in config.sources:
+        if source.silent_after is not None:
+            yield f"self-watch: told when source {source.name} is silent for {format_duration(source.silent_after)}"
     yield f"web: http://{config.listen}/" if config.listen else "web: none"
 
 

@@ -378,6 +378,20 @@ def test_the_description_says_what_would_run(load: Load) -> None:
     assert "128 records, 1MiB, 5 ms" in text
     assert "grouped by client, kind, repeated after 10m; default keys redacted" in text
     assert "web: http://127.0.0.1:9464/" in text
+    assert "a source is stuck for 10m, or a source or a sink fails for 5m" in text
+    assert "silent" not in text
+
+
+def test_the_report_says_which_source_may_not_be_silent(load: Load) -> None:
+    text = "\n".join(describe(load(LEAST.replace("access.log]", "access.log], silent_after: 90m"))))
+    assert "told when source file-0 is silent for 90m" in text
+
+
+@pytest.mark.parametrize("keys", ["{stuck_after: 0}", "{failing_after: 500ms}"])
+def test_a_patience_below_a_second_is_refused(load: Load, keys: str) -> None:
+    (found,) = problems(load, LEAST + f"selfwatch: {keys}\n").items()
+    assert found[0].startswith("selfwatch.")
+    assert "at least 1s" in found[1]
 
 
 @pytest.mark.parametrize(

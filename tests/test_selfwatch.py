@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -386,6 +387,20 @@ def test_a_source_that_was_stuck_stops_no_watchdog_after_the_restart(watched: Wa
     watched.look(30)
     assert not watched.watch.needs_restart
     assert watched.kinds == ["weirlog.source-stuck"]
+
+
+def test_an_outbox_that_knew_no_conditions_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    open_outbox(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE conditions")
+    connection.close()
+    watched = Watched(path)
+    watched.fail_sink()
+    watched.look(301)
+    assert watched.kinds == ["weirlog.sink-failing"]
+    assert [condition.name for condition in watched.outbox.conditions()] == ["hook"]
+    watched.outbox.close()
 
 
 def test_a_condition_of_what_is_no_longer_configured_is_forgotten(watched: Watched) -> None:
