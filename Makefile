@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check train-default evaluate-default reference-table clean
+.PHONY: help demo test check soak train-default evaluate-default reference-table clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -14,6 +14,10 @@ test: .venv/dev ## format, lint, types and tests
 	.ci/check
 
 check: test
+
+soak: .venv/dev ## prove for hours that nothing is lost: make soak SOAK_KILLS=1000 SOAK_SECONDS=3600
+	$(foreach name,KILLS SEED LINES_PER_S SECONDS EXAMPLES,$(if $(SOAK_$(name)),SOAK_$(name)=$(SOAK_$(name)))) \
+	$(BIN)/python -Im pytest -s --timeout=0 -o python_files='soak_*.py' tests/soak
 
 train-default: .venv/dev ## train the shipped model: make train-default DATA=DIR OUT=DIR
 	$(BIN)/python -m weirlog.models.default_training train --data "$(DATA)" --out "$(OUT)"

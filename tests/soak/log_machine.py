@@ -1,0 +1,260 @@
+"""A file source in every kind of weather, against a plain record of what was written.
+
+Rules write, rotate, truncate, delete and restore logs, fill the disk, stop and crash the source. After each history the
+source gets time and room, and then every line must have been settled, but for those that nobody can be asked for:
+    - what was truncated before it was read: the source counts how much it knew of;
+    - what was deleted before the source had opened it, and what was deleted and not settled when the source ended;
+    - with a pattern that a renamed file does not match, what was renamed before a source had read some of it and
+      committed: nothing says that this file was ever a log.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from unittest import mock
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from soak.failing_disk import FailingDisk, PowerCut
+from soak.log_world import NAME, LogWorld
+from soak.naive_tail import NaiveTail
+from weirlog.pipeline.metrics import Metrics
+from weirlog.pipeline.sources import Source, checkpoint, file
+from weirlog.pipeline.sources.checkpoint import Checkpoint
+from weirlog.pipeline.sources.content import PlainContent
+from weirlog.pipeline.sources.file import FileSource
+from weirlog.pipeline.sources.files import Pace
+from weirlog.pipeline.sources.identity import fingerprint
+from weirlog.pipeline.sources.tail import TailLimits
+from weirlog.pipeline.timing import Clock
+
+PACE = Pace(poll_s=0.25, scan_s=1.0, grace_s=4.0)
+LIMITS = TailLimits(line_bytes=64, read_bytes=24, chunk_records=3)
+"""So small that a handful of lines meets every limit."""
+QUIET_S = PACE.grace_s + 3 * PACE.scan_s
+MORE = st.lists(st.integers(0, 20) | st.integers(0, 80), min_size=1, max_size=6)
+"""How much longer than its number each line is; 0 to far beyond the limit."""
+SOME = st.lists(st.integers(0, 20), max_size=4)
+
+
+class LogMachine(RuleBasedStateMachine):
+    """The weather. `world` keeps the record."""
+
+    holds_files = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._disk = FailingDisk()
+        self._patches = [
+            mock.patch.object(checkpoint, "os", self._disk),
+            # inotify wakes up whenever it likes; without it every history can be repeated exactly.
+            mock.patch.object(file, "DirectoryWatch", Unwatched),
+        ]
+        for patch in self._patches:
+            patch.start()
+
+    def make_source(self, patterns: Sequence[str], state: Path, clock: Clock, metrics: Metrics) -> Source:
+        return FileSource(
+            NAME,
+            patterns,
+            start_at="beginning",
+            checkpoint=Checkpoint(state),
+            clock=clock,
+            metrics=metrics,
+            limits=LIMITS,
+            pace=PACE,
+        )
+
+    @initialize(follows_names=st.booleans())
+    def begin(self, *, follows_names: bool) -> None:
+        self.world = LogWorld(
+            self.make_source,
+            follows_names=follows_names,
+            line_bytes=LIMITS.line_bytes,
+            grace_s=PACE.grace_s,
+            holds_files=self.holds_files,
+        )
+        assert self.world.start()
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "world"):
+                self._finish()
+        finally:
+            if hasattr(self, "world"):
+                self.world.remove()
+            for patch in self._patches:
+                patch.stop()
+
+    def _finish(self) -> None:
+        """Give it time and room."""
+        self._disk.full = False
+        if not self.world.folder.exists():
+            if self.world.away.exists():
+                self.mount_or_unmount()
+            else:
+                self.world.folder.mkdir()
+        if self.world.source is None:
+            self.start()
+        self.world.check_that_nothing_is_lost(QUIET_S)
+
+    # --- the server ---
+
+    @rule(more=MORE, partly=st.booleans(), carriage_return=st.booleans())
+    def write(self, more: list[int], *, partly: bool, carriage_return: bool) -> None:
+        """Append lines; end the one that has no newline yet; perhaps leave the last one without."""
+        self.world.folder.mkdir(exist_ok=True)
+        log = self.world.current or self.world.create()
+        self.world.write(log, self.world.lines(more, carriage_return=carriage_return), partly=partly)
+
+    @precondition(lambda self: self.world.source is not None)
+    @rule(more=MORE, partly=st.booleans(), polls=st.integers(1, 3), settled=SOME)
+    def traffic(self, more: list[int], *, partly: bool, polls: int, settled: list[int]) -> None:
+        """What happens nearly all of the time: lines are written, read, and some of them settled."""
+        self.write(more, partly=partly, carriage_return=False)
+        for _ in range(polls):
+            self.world.poll(0.5)
+        self.world.settle(settled)
+
+    @precondition(lambda self: bool(self.world.writable_rotated))
+    @rule(index=st.integers(0, 9), more=MORE, partly=st.booleans())
+    def write_late(self, index: int, more: list[int], *, partly: bool) -> None:
+        """The server has not been told yet that its log was renamed."""
+        rotated = self.world.writable_rotated
+        self.world.write(rotated[index % len(rotated)], self.world.lines(more), partly=partly)
+
+    @precondition(lambda self: self.world.current is not None)
+    @rule(create=st.booleans())
+    def rotate(self, *, create: bool) -> None:
+        assert self.world.current is not None
+        self.world.rename(self.world.current)
+        if create:
+            self.world.create()
+
+    @precondition(lambda self: self.world.current is not None)
+    @rule(keep=st.booleans())
+    def copytruncate(self, *, keep: bool) -> None:
+        assert self.world.current is not None
+        if keep:
+            self.world.copy(self.world.current)
+        self.world.truncate(self.world.current)
+
+    @precondition(lambda self: bool(self.world.rotated) and self.world.current is None)
+    @rule(index=st.integers(0, 9))
+    def recycle(self, index: int) -> None:
+        """An old log becomes the new one, emptied: the same inode under another name."""
+        old = self.world.rotated[index % len(self.world.rotated)]
+        self.world.truncate(old)
+        self.world.rename(old, self.world.log)
+
+    @precondition(lambda self: bool(self.world.visible))
+    @rule(index=st.integers(0, 9), directory=st.booleans())
+    def delete(self, index: int, *, directory: bool) -> None:
+        """One file, or the directory with all of them."""
+        if directory:
+            self.world.remove_directory()
+        else:
+            self.world.delete(self.world.visible[index % len(self.world.visible)])
+
+    @precondition(lambda self: self.world.follows_names and self.world.folder.exists() != self.world.away.exists())
+    @rule()
+    def mount_or_unmount(self) -> None:
+        """The directory goes away with all that is in it, and comes back."""
+        places = (self.world.folder, self.world.away)
+        self.world.move_directory(*(places if self.world.folder.exists() else places[::-1]))
+
+    # --- the source ---
+
+    @precondition(lambda self: self.world.source is not None)
+    @rule(timeout_s=st.sampled_from([0.0, 1.0, 6.0]))
+    def poll(self, timeout_s: float) -> None:
+        self.world.poll(timeout_s)
+
+    @precondition(lambda self: bool(self.world.outstanding))
+    @rule(indices=SOME)
+    def settle(self, indices: list[int]) -> None:
+        """In any order: batches may be done out of turn."""
+        self.world.settle(indices)
+
+    @precondition(lambda self: self.world.source is not None)
+    @rule(power=st.none() | st.integers(0, 6))
+    def commit(self, power: int | None) -> None:
+        """Perhaps the power goes off after so many steps of it."""
+        self._disk.steps_left = power
+        try:
+            assert self.world.commit() or self._disk.full
+        except PowerCut:
+            self.world.end()
+        finally:
+            self._disk.steps_left = None
+
+    @precondition(lambda self: self.world.source is not None)
+    @rule(paused=st.booleans())
+    def pause(self, *, paused: bool) -> None:
+        self.world.pause(paused=paused)
+
+    @precondition(lambda self: self.world.source is not None)
+    @rule(orderly=st.booleans(), again=st.booleans())
+    def stop(self, *, orderly: bool, again: bool) -> None:
+        """In order, with a commit, or in a crash."""
+        if orderly:
+            assert self.world.commit() or self._disk.full
+        self.world.end()
+        if again:
+            self.start()
+
+    @precondition(lambda self: self.world.source is None)
+    @rule()
+    def start(self) -> None:
+        assert self.world.start() or self._disk.full
+
+    @rule(full=st.booleans())
+    def fill_the_disk(self, *, full: bool) -> None:
+        self._disk.full = full
+
+    @rule(seconds=st.sampled_from([0.5, 2.0, 10.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.clock.advance(seconds)
+
+    @invariant()
+    def the_checkpoint_passes_nothing_that_is_open(self) -> None:
+        if not (self.holds_files and hasattr(self, "world") and self.world.state.exists()):
+            return
+        marks = {(mark.inode, mark.fingerprint): mark.position for mark in Checkpoint(self.world.state).load().marks}
+        for log in self.world.files:
+            if log.path is not None and (position := marks.get((log.inode, _fingerprint(log.path)))) is not None:
+                passed = [line.data[:12] for line in self.world.owed(log) if (line.end or 0) <= position]
+                assert not passed, f"lost: the checkpoint stands behind {passed}, which are not settled"
+
+
+class NaiveMachine(LogMachine):
+    """The same weather for the naive tailer, which holds nothing and keeps an offset alone."""
+
+    holds_files = False
+
+    def make_source(self, patterns: Sequence[str], state: Path, clock: Clock, metrics: Metrics) -> Source:
+        return NaiveTail(NAME, Path(patterns[0].rstrip("*")), state, clock)
+
+
+class Unwatched:
+    """Instead of watching directories: sees nothing, as on a network file system."""
+
+    def __init__(self, wake: object) -> None:
+        """There is nobody to wake."""
+
+    def follow(self, folders: object) -> None:
+        """Look away."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def _fingerprint(path: Path) -> str:
+    content = PlainContent(os.open(path, os.O_RDONLY))
+    try:
+        return fingerprint(content)
+    finally:
+        content.close()

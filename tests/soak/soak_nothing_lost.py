@@ -1,0 +1,40 @@
+"""`make soak`: the proofs of tests/test_nothing_lost.py for hours.
+
+The environment says how much: SOAK_KILLS (1000), SOAK_SEED (1), SOAK_LINES_PER_S (2000), SOAK_SECONDS (3600) at full
+speed, SOAK_EXAMPLES (20000) histories of a log.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hypothesis import settings
+
+from soak.log_machine import LogMachine
+from soak.programs import run_program
+
+GROWTH_LIMIT_MIB = 8.0
+"""Over the measured time; allocators breathe by a few MiB."""
+DESCRIPTORS_LIMIT = 8
+"""Between the least and the most: rotated logs come and go."""
+
+LogMachine.TestCase.settings = settings(
+    max_examples=int(os.environ.get("SOAK_EXAMPLES", "20000")), stateful_step_count=100, deadline=None
+)
+TestEveryLineOfALogIsSettled = LogMachine.TestCase
+
+
+def test_nothing_is_lost_and_no_alert_changes_its_id_over_random_kills(tmp_path: Path) -> None:
+    (outcome,) = run_program("random_kills", str(tmp_path))
+    assert outcome["attacks"] > 0
+    assert (outcome["lost"], outcome["ambiguous"], outcome["status"]) == ([], [], 0)
+
+
+def test_memory_and_descriptors_stay_flat_at_full_speed(tmp_path: Path) -> None:
+    (outcome,) = run_program("steady_state", str(tmp_path))
+    assert outcome["lines"] > 0
+    assert outcome["memory_growth_mib"] < GROWTH_LIMIT_MIB
+    least, most = outcome["descriptors"]
+    assert most - least <= DESCRIPTORS_LIMIT
+    assert outcome["status"] == 0
