@@ -10,12 +10,11 @@ import math
 import os
 import platform
 import signal
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,12 @@ from rich.console import Console
 from weirlog.daemon import bench_engines, bench_kafka, bench_requests
 from weirlog.daemon.bench_children import Answering, own_program, pinned
 from weirlog.daemon.bench_engines import Contestant
-from weirlog.daemon.bench_latency import RATES, latency
+from weirlog.daemon.bench_latency import PACES, latency
 from weirlog.daemon.bench_machine import processor
 from weirlog.daemon.bench_page import draw, show
 from weirlog.daemon.bench_pipeline import rate_of_file
 from weirlog.daemon.bench_requests import Requests
+from weirlog.daemon.bench_turns import Turns, in_turn
 from weirlog.daemon.bench_worker import BATCH, KERAS_PREDICT, SHARED
 from weirlog.models import artifact
 from weirlog.models.artifact import Artifact
@@ -41,9 +41,6 @@ from weirlog.pipeline.errors import PipelineError, StopError
 
 SHARING = ("numba",)
 """Engines that can keep what they have computed: they stand in the table once with that and once without."""
-TURN_S = 1.5
-"""A turn's length that is aimed at: the machine drifts over tens of seconds, a turn must be far shorter."""
-MOST_ROUNDS = 7
 LATENCY_SHARE = 0.2
 """Of the time, for all paces together."""
 PIPELINE_TURNS = 2.0
@@ -63,7 +60,8 @@ class Options:
         log: a finished log to take requests from; None generates them.
         log_format: of the log.
         brokers: of Kafka, "host:port" each; none for a mock cluster.
-        engines: to compare; None for all that there are.
+        engines: to compare; None for all that there are, and Keras.
+        paces: lines a second at which the time to an alert is taken.
     """
 
     seconds: float
@@ -72,27 +70,7 @@ class Options:
     log_format: str = "auto"
     brokers: tuple[str, ...] = ()
     engines: tuple[str, ...] | None = None
-
-
-@dataclass(slots=True)
-class Turns:
-    """What is measured in turn, and what came of it.
-
-    Attributes:
-        name: what people are told.
-        take: measures for about so many seconds.
-        weight: how long a turn is against the others.
-    """
-
-    name: str
-    take: Callable[[float], float | None]
-    weight: float = 1.0
-    results: list[float] = field(default_factory=list)
-    failure: str | None = None
-
-    @property
-    def median(self) -> float | None:
-        return statistics.median(self.results) if self.results else None
+    paces: tuple[int, ...] = PACES
 
 
 def run(options: Options, *, as_json: bool, plot: Path | None) -> None:
@@ -132,16 +110,17 @@ def measure(options: Options, tell: Callable[[str], None]) -> dict[str, Any]:
             return gflops
 
         measured = [
-            *(_of_engine(one, stream) for stream in ("unique", "repeating") for one in free),
-            *(_of_engine(one, "unique") for one in alone),
+            *(_of_engine(one, "unique") for one in (*free, *alone)),
+            # What remembers nothing is as fast on either stream.
+            *(_of_engine(one, "repeating") for one in free if one.engine.endswith(SHARED)),
             Turns("sgemm", sgemm, weight=0.5),
         ]
         pipeline, brokers = _pipeline(requests, options, stack)
         latency_s = options.seconds * LATENCY_SHARE
-        _rounds([*measured, *pipeline.values()], options.seconds - latency_s, tell)
+        in_turn([*measured, *pipeline.values()], options.seconds - latency_s, tell)
         for one in [*free, *alone]:
             one.child.close()
-        latencies = [_latency(requests, rate, latency_s / len(RATES), tell) for rate in RATES]
+        latencies = [_latency(requests, rate, latency_s / len(options.paces), tell) for rate in options.paces]
     rows = bench_engines.rows(bench_engines.entries(free, alone, absent))
     keras = next((row["requests_per_s"] for row in rows if row["engine"] == KERAS_PREDICT), None)
     gflops = next(turns for turns in measured if turns.name == "sgemm").median
@@ -175,9 +154,9 @@ def measure(options: Options, tell: Callable[[str], None]) -> dict[str, Any]:
 def names(engines: Sequence[str] | None) -> list[str]:
     """Return the rows of the table: every engine, with what it can keep and without, and Keras itself."""
     found: list[str] = []
-    for engine in engines or [engine for engine in ENGINES if engine != "auto"]:
+    for engine in engines or (*(engine for engine in ENGINES if engine != "auto"), KERAS_PREDICT):
         found += [engine, f"{engine}{SHARED}"] if engine in SHARING else [engine]
-    return found if KERAS_PREDICT in found else [*found, KERAS_PREDICT]
+    return found
 
 
 def flop_per_request(network: Network, characters: float) -> float:
@@ -191,13 +170,6 @@ def flop_per_request(network: Network, characters: float) -> float:
         f"recurrent.{index}.kernel" for index in layers[1:]
     ]
     return 2.0 * sum(math.prod(shapes[matrix]) for matrix in matrices) * characters
-
-
-def plan(weights: Sequence[float], seconds: float) -> tuple[int, float]:
-    """Return (rounds, seconds of a turn of weight 1) so that all turns take about `seconds`."""
-    whole = sum(weights)
-    rounds = max(1, min(MOST_ROUNDS, round(seconds / (whole * TURN_S))))
-    return rounds, seconds / (whole * rounds)
 
 
 def _prepared(options: Options, folder: Path) -> tuple[Artifact, str, Requests]:
@@ -275,16 +247,6 @@ def _pipeline(requests: Requests, options: Options, stack: ExitStack) -> tuple[d
 
     kafka = turns["kafka"] = Turns("Kafka to alert file", from_kafka, PIPELINE_TURNS)
     return turns, brokers.described
-
-
-def _rounds(measured: Sequence[Turns], seconds: float, tell: Callable[[str], None]) -> None:
-    rounds, turn_s = plan([turns.weight for turns in measured], seconds)
-    for number in range(1, rounds + 1):
-        for turns in measured:
-            tell(f"round {number} of {rounds}: {turns.name}")
-            result = turns.take(turn_s * turns.weight)
-            if result is not None:
-                turns.results.append(result)
 
 
 def _latency(requests: Requests, rate: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:

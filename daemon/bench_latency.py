@@ -14,7 +14,7 @@ import numpy as np
 from weirlog.daemon.bench_pipeline import START_LIMIT_S, WARM_LINES, Running, daemon, file_source, mark
 from weirlog.pipeline.errors import StopError
 
-RATES = (1_000, 5_000, 10_000)
+PACES = (1_000, 5_000, 10_000)
 """Lines a second."""
 MARKS_PER_S = 50
 """Attacks that are waited for, at any pace: as many alerts cost as much."""
@@ -80,6 +80,7 @@ def _block(lines: Sequence[bytes], start: int, end: int, every: int) -> tuple[by
             marks.append((number + 1) // every)
             parts.append(mark(marks[-1]))
         else:
+            # A stream that begins anew is no help to what remembers: thousands of others came between.
             parts.append(lines[(WARM_LINES + number) % len(lines)] + b"\n")
     return b"".join(parts), marks
 

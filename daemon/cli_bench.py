@@ -31,7 +31,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     seconds: Annotated[
         float, typer.Option("--seconds", min=1, help="Of measuring, in all, about; starting up comes on top.")
-    ] = 90.0,
+    ] = 120.0,
     model: Annotated[
         str | None,
         typer.Option("--model", metavar="REF", help="What engines run; the reference network `lstm` by default."),

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fakes import eventually
+from rich.console import Console
+from typer.testing import CliRunner
 
-from weirlog.daemon.bench import flop_per_request, names, plan
+from weirlog.daemon.bench import Options, flop_per_request, measure, names, run
 from weirlog.daemon.bench_children import Answering, Child, pinned
 from weirlog.daemon.bench_engines import Contestant, Entry, rows
 from weirlog.daemon.bench_latency import report
 from weirlog.daemon.bench_machine import sgemm_gflops
+from weirlog.daemon.bench_page import draw, show
 from weirlog.daemon.bench_pipeline import MARK_EVERY, Alerts, blocks, mark, marks_in
 from weirlog.daemon.bench_requests import REPEAT_SHARE, Requests, from_log, generated, reference_artifact, repeating
+from weirlog.daemon.bench_turns import Turns, in_turn, plan
 from weirlog.daemon.bench_worker import Stream, Worker, maker
+from weirlog.daemon.cli import app
 from weirlog.daemon.lines import InputError
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.detector import load_detector
 from weirlog.models.engines import ENGINES, FloatArray
+from weirlog.models.errors import MissingExtraError
 from weirlog.models.formats import log_format
 from weirlog.models.presets import PRESETS
+from weirlog.models.report_plots import import_figure
 from weirlog.pipeline.errors import StopError
 
 HAPI = b'{"method":"get","path":"/%d","query":{}}'
@@ -127,7 +139,8 @@ class TestWorker:
         model = reference_artifact(requests.texts)
         texts = [*requests.texts[:40], *requests.texts[:3]]
         scores = maker(engine, model)()(texts)
-        expected = np.array([maker_numpy(model, text) for text in texts])
+        alone = maker("numpy", model)()
+        expected = np.concatenate([alone([text]) for text in texts])
         np.testing.assert_allclose(scores, expected, atol=1e-5)
 
     def test_it_says_how_it_started_and_how_fast_it_is(self, worker_files: tuple[str, Path]) -> None:
@@ -143,7 +156,7 @@ class TestWorker:
         assert contestant.characters > 50
 
     def test_its_memory_is_its_own_and_not_that_of_who_started_it(self, worker_files: tuple[str, Path]) -> None:
-        held = np.ones(60_000_000)  # 480 MB, which the engine has no part in
+        held = np.ones(30_000_000)  # 240 MB, which the engine has no part in
         contestant = Contestant.start("numpy", *worker_files, one_core=True)
         with contestant.child:
             contestant.turn("unique", 0.01)
@@ -152,10 +165,6 @@ class TestWorker:
     def test_one_that_cannot_start_is_told_as_such(self, worker_files: tuple[str, Path]) -> None:
         with pytest.raises(StopError, match="engine abacus ended early: .*abacus"):
             Contestant.start("abacus", *worker_files, one_core=False)
-
-
-def maker_numpy(model: Any, text: str) -> float:
-    return float(maker("numpy", model)()([text])[0])
 
 
 class TestChildren:
@@ -234,6 +243,136 @@ class TestMarks:
         alerts.close()
 
 
+class TestWhole:
+    def test_a_run_over_a_log_measures_every_part(self, tmp_path: Path, requests: Requests) -> None:
+        log = tmp_path / "access.log"
+        log.write_bytes(b"".join(line + b"\n" for line in (*requests.lines, *requests.lines)))
+        told: list[str] = []
+        options = Options(1.0, log=str(log), log_format="hapi", engines=("numpy", "abacus"), paces=(500,))
+        found = measure(options, told.append)
+        assert found["requests"]["different"] == 300
+        assert found["requests"]["repeated_share"] == pytest.approx(0.5)
+        numpy, abacus = found["rows"]
+        assert (numpy["engine"], numpy["absent"], numpy["ratio"]) == ("numpy", None, None)
+        assert numpy["requests_per_s"] > 0
+        assert numpy["requests_per_s_one_core"] > 0
+        assert 0 < found["fraction_of_peak"] == numpy["fraction_of_peak"] < 1
+        assert "abacus" in abacus["absent"]
+        assert found["end_to_end"]["requests_per_s"] > 0
+        assert found["end_to_end"]["requests_per_s_repeating"] > 0
+        assert (found["kafka"]["requests_per_s"] is None) == (importlib.util.find_spec("confluent_kafka") is None)
+        assert (found["kafka"]["absent"] is None) == (found["kafka"]["requests_per_s"] is not None)
+        (paced,) = found["latency"]
+        assert (paced["lines_per_s"], paced["missing"]) == (500, 0)
+        assert 0 < paced["p50_ms"] <= paced["p99_ms"]
+        assert "round 1 of 1: numpy, unique, one core" in told
+        json.dumps(found, allow_nan=False)
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_ended_early_it_leaves_nothing_behind(self, number: int, tmp_path: Path, requests: Requests) -> None:
+        log = tmp_path / "access.log"
+        log.write_bytes(b"".join(line + b"\n" for line in requests.lines))
+        scratch = tmp_path / "scratch"
+        scratch.mkdir()
+        bench = subprocess.Popen(
+            [sys.executable, "-P", "-m", "weirlog.daemon.cli", "bench", "--log", str(log), "--json"],
+            env={**os.environ, "TMPDIR": str(scratch)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        children = Path(f"/proc/{bench.pid}/task/{bench.pid}/children")
+        assert eventually(lambda: children.read_text().split() != [], within_s=30)
+        pids = [int(pid) for pid in children.read_text().split()]
+        bench.send_signal(number)
+        assert bench.wait(30) != 0
+        assert [pid for pid in pids if _is_alive(pid)] == []
+        assert list(scratch.iterdir()) == []
+
+
+class TestPage:
+    def test_what_was_not_measured_shows_as_a_dash_and_says_why(self) -> None:
+        page = _shown(_report())
+        assert re.search(r"^abacus +–", page, re.MULTILINE)
+        assert "abacus: no beads" in page
+        assert "Kafka: no broker" in page
+        assert re.search(r"^numpy +4,000 +2,500 +– +20\.0 +1\.0e-07 +50% +60 +0\.4 s$", page, re.MULTILINE)
+        assert re.search(r"^10,000 +900 +– +49 +1 +10\.00$", page, re.MULTILINE)
+
+    def test_names_from_files_cannot_move_the_cursor(self) -> None:
+        report = _report()
+        report["model"]["name"] = report["requests"]["log"] = "a\x1b[2Jb"
+        assert "\x1b" not in _shown(report)
+
+    def test_the_table_of_engines_fits_an_ordinary_terminal(self) -> None:
+        assert "…" not in _shown(_report())
+
+    def test_a_picture_is_drawn_of_what_there_is(self, tmp_path: Path) -> None:
+        pytest.importorskip("matplotlib")
+        draw(_report(), import_figure(), tmp_path / "bench.svg")
+        drawn = (tmp_path / "bench.svg").read_text()
+        assert "<svg" in drawn
+
+    def test_without_matplotlib_a_picture_is_refused_before_anything_is_measured(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+        with pytest.raises(MissingExtraError, match=r"pip install 'weirlog\[train\]'"):
+            run(Options(3600.0), as_json=True, plot=tmp_path / "bench.png")
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            (["--plot", "bench.txt"], "neither with .png"),
+            (["--plot", "nowhere/bench.png"], "is no directory"),
+            (["--kafka", "broker"], "is no broker"),
+            (["--format", "runes"], "is no log format"),
+            (["--seconds", "0"], "--seconds"),
+        ],
+    )
+    def test_bad_options_are_told_at_once(self, arguments: list[str], reason: str) -> None:
+        ended = CliRunner().invoke(app, ["bench", *arguments], env={"COLUMNS": "200"})
+        assert ended.exit_code == 2
+        assert reason in ended.output
+
+
+def _shown(report: dict[str, Any]) -> str:
+    console = Console(width=80, highlight=False, markup=False, record=True, file=io.StringIO())
+    show(report, console)
+    return console.export_text()
+
+
+def _report() -> dict[str, Any]:
+    row = {
+        "engine": "numpy",
+        "requests_per_s": 4000.0,
+        "requests_per_s_one_core": 2500.0,
+        "requests_per_s_repeating": None,
+        "ratio": 20.0,
+        "max_abs_diff": 1e-7,
+        "fraction_of_peak": 0.5,
+        "rss_mb": 60.0,
+        "start_s": 0.4,
+        "absent": None,
+    }
+    paced = {"lines_per_s": 10_000, "written_per_s": 1e4, "p50_ms": 900.0, "p99_ms": None}
+    return {
+        "machine": {"processor": "Abacus", "cores": 2, "python": "3.11"},
+        "model": {"name": "reference-lstm", "digest": "0", "layers": ["LSTM(64)"]},
+        "requests": {"log": None, "different": 300, "repeated_share": 0.2, "characters": 200.0, "batch": 128},
+        "rounds": 3,
+        "rows": [
+            row,
+            {**row, "engine": "keras-predict", "requests_per_s": 23_456.0, "requests_per_s_one_core": 12_345.0},
+            {**dict.fromkeys(row), "engine": "abacus", "absent": "no beads"},
+        ],
+        "end_to_end": {"requests_per_s": 3000.0, "requests_per_s_repeating": 3500.0, "ratio": 15.0},
+        "kafka": {"requests_per_s": None, "ratio": None, "brokers": None, "absent": "no broker"},
+        "latency": [{**paced, "alerts": 49, "missing": 1, "drain_s": 10.0}],
+        "sgemm_gflops": 40.0,
+        "fraction_of_peak": 0.5,
+    }
+
+
 class TestFigures:
     def test_the_unavoidable_work_is_the_recurrent_products(self) -> None:
         """64 × 256 multiplications and additions a character for the reference's LSTM, and above it the input too."""
@@ -245,6 +384,21 @@ class TestFigures:
         assert rounds > 2
         assert rounds * 4 * turn_s == pytest.approx(30.0)
         assert plan([1.0] * 20, 1.0) == (1, pytest.approx(0.05))
+
+    def test_all_take_turns_round_after_round(self) -> None:
+        order: list[str] = []
+
+        def taker(name: str, result: float | None) -> Callable[[float], float | None]:
+            def take(_: float) -> float | None:
+                order.append(name)
+                return result
+
+            return take
+
+        first, second = Turns("a", taker("a", 3.0)), Turns("b", taker("b", None))
+        in_turn([first, second], 6.0, tell=lambda _: None)
+        assert order == ["a", "b"] * 3
+        assert (first.median, second.median) == (3.0, None)
 
     def test_every_engine_has_a_row_and_keras_too(self) -> None:
         listed = names(None)
