@@ -107,7 +107,7 @@ class Examiner:
             )
             return Finding(kind, name, history.waiting_since, is_over=False, message=message, unready=True, halts=True)
         held = source.held_back_since
-        if held is not None and scorer.is_idle and min(now - held, now - scorer.settled_at) >= stuck_s:
+        if held is not None and min(now - held, now - scorer.settled_at) >= stuck_s:
             message = (
                 f"source {name} has been held back for more than {spoken(stuck_s)}, though nothing is being scored; "
                 "restart weirlog, which reads again from the last line that was settled"
@@ -201,12 +201,10 @@ class _ScorerHistory:
     def __init__(self, scorer: ScorerState, now: float) -> None:
         self.first_beat = scorer.last_beat
         self.settled_at = now
-        self.is_idle = True
-        """Whether it waits for records, rather than for the store."""
+        """When it last settled a batch, or waited for the store to take one."""
         self._batches = scorer.batches_settled
 
     def look(self, scorer: ScorerState, now: float) -> None:
-        self.is_idle = scorer.failing_since is None
-        if scorer.batches_settled != self._batches or not self.is_idle:
+        if scorer.batches_settled != self._batches or scorer.failing_since is not None:
             self.settled_at = now
         self._batches = scorer.batches_settled

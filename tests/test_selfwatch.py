@@ -279,6 +279,16 @@ def test_a_full_outbox_tells_that_it_is_full_and_loses_no_alert(tmp_path: Path) 
     watched.outbox.close()
 
 
+def test_a_source_that_waits_for_a_full_outbox_is_not_called_stuck(tmp_path: Path) -> None:
+    """A restart would find the outbox as full, and the supervisor would end the daemon every ten minutes."""
+    watched = full(tmp_path / "outbox.db")
+    watched.source = replace(watched.source, held_back_since=watched.clock.monotonic(), lag=1000)
+    watched.look(7200)
+    assert watched.kinds == ["weirlog.outbox-blocked"]
+    assert not watched.watch.needs_restart
+    watched.outbox.close()
+
+
 def test_a_full_outbox_is_not_over_before_there_is_room(tmp_path: Path) -> None:
     """After a restart the scorer has yet to find out that it is full."""
     watched = full(tmp_path / "outbox.db")
@@ -361,6 +371,19 @@ def test_a_restart_tells_a_condition_that_goes_on_not_again(watched: Watched) ->
     assert watched.watch.reasons != ()
 
 
+def test_a_notice_that_is_delivered_and_forgotten_is_not_told_again_either(watched: Watched) -> None:
+    watched.fail_sink()
+    watched.look(301)
+    for sink in ("file", "hook"):
+        watched.outbox.delivered(sink, [seq for seq, _ in watched.outbox.pending(sink, 10)])
+    watched.clock.advance(10 * 86400)
+    assert watched.outbox.prune() == 1
+    watched.restart()
+    watched.fail_sink()
+    watched.look(400)
+    assert watched.outbox.latest(10) == []
+
+
 def test_a_later_run_tells_the_end_of_what_an_earlier_one_told(watched: Watched) -> None:
     watched.fail_sink()
     watched.look(301)
@@ -371,6 +394,7 @@ def test_a_later_run_tells_the_end_of_what_an_earlier_one_told(watched: Watched)
     watched.look()
     assert watched.kinds == ["weirlog.sink-failing", "weirlog.recovered"]
     assert watched.told[1]["duration_s"] == 402
+    assert watched.outbox.conditions() == []
     watched.restart()
     watched.deliver()
     watched.look()
@@ -385,8 +409,13 @@ def test_a_source_that_was_stuck_stops_no_watchdog_after_the_restart(watched: Wa
     assert watched.watch.needs_restart
     watched.restart()
     watched.look(30)
+    watched.source = replace(watched.source, is_open=True, lag=2000)
+    watched.look(30)
     assert not watched.watch.needs_restart
-    assert watched.kinds == ["weirlog.source-stuck"]
+    assert watched.kinds == ["weirlog.source-stuck"], "to be open is not to read"
+    watched.read(lag=1900)
+    watched.look()
+    assert watched.kinds == ["weirlog.source-stuck", "weirlog.recovered"]
 
 
 def test_an_outbox_that_knew_no_conditions_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -454,6 +483,21 @@ def test_what_cannot_be_stored_is_told_later_with_when_it_began_and_ended(watche
     assert watched.told[1]["duration_s"] == 302
     watched.look(100)
     assert len(watched.told) == 2
+
+
+def test_what_goes_on_again_before_its_end_was_stored_has_not_ended(watched: Watched) -> None:
+    store = FailingStore(watched.outbox)
+    watched.watch = SelfWatch(store, PATIENCE, watched.clock, watched.metrics)
+    watched.fail_sink()
+    watched.look(301)
+    watched.deliver()
+    watched.look()
+    watched.fail_sink()
+    watched.look(301)
+    store.is_down = False
+    watched.look(10)
+    assert watched.kinds == ["weirlog.sink-failing"]
+    assert len(watched.outbox.conditions()) == 1
 
 
 def test_a_gap_that_is_told_twice_is_delivered_once(watched: Watched) -> None:
