@@ -17,7 +17,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -27,10 +27,10 @@ import numpy as np
 from weirlog.models.artifact import Artifact, load
 from weirlog.models.calibration import Calibration, calibrate
 from weirlog.models.corpus import KINDS, traffic
+from weirlog.models.corpus.traffic import PROBE
 from weirlog.models.dataset import CSV_SUFFIXES, read_rows
 from weirlog.models.default_quality import evaluate_default
-from weirlog.models.engines import FloatArray
-from weirlog.models.engines.numpy import NumpyEngine
+from weirlog.models.engines import FloatArray, engine
 from weirlog.models.evaluation import evaluate
 from weirlog.models.examples import Indices, examples
 from weirlog.models.fitting import Epoch, Settings, fit
@@ -75,6 +75,8 @@ LONG_QUOTA: Final = 8_000
 """Windows of long bodies an epoch while refining."""
 GENERATED_ALONE: Final = 50_000
 """Generated rows an epoch where there is no labelled file."""
+PROBE_FALSE_ALERT_RATE: Final = 1e-4
+PROBE_THRESHOLD_LEAST: Final = 0.5
 FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts."""
 PLAIN_FALSE_ALERT_RATE: Final = 3e-4
@@ -121,7 +123,7 @@ class Recipe:
     rate: float = 3e-3
     batch: int = 128
     share: float = GENERATED_SHARE
-    refining_epochs: int = 5
+    refining_epochs: int = 8
     refining_rate: float = 6e-4
 
 
@@ -217,7 +219,7 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
     metrics: dict[str, JSON] = {
         name: evaluate(scores, truth, threshold).to_json() for name, (scores, truth) in held.items()
     }
-    return Artifact(
+    artifact = Artifact(
         name="default",
         created=created,
         network=network,
@@ -239,6 +241,22 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
             "versions": versions(),
         },
     )
+    plain = [pool.texts[row] for row in parts.held_out["plain"]]
+    return replace(artifact, kind_thresholds={PROBE: probe_threshold(artifact, plain)}, digest="")
+
+
+def probe_threshold(artifact: Artifact, texts: Sequence[str]) -> float:
+    """Return the threshold of probes: the lowest at which PROBE_FALSE_ALERT_RATE of harmless texts alert as one.
+
+    A probe is told by a name alone, which a site of its own may bear; an injection by what breaks out of its place.
+    """
+    scores = engine("auto", artifact).score(artifact.tokenizer.encode(texts))
+    assert scores.kind is not None
+    probes = scores.probability[scores.kind.argmax(axis=1) == artifact.kinds.index(PROBE)]
+    allowed = int(len(texts) * PROBE_FALSE_ALERT_RATE)
+    highest = np.sort(probes)[::-1]
+    least = float(np.nextafter(highest[allowed], np.float32(1.0))) if len(highest) > allowed else 0.0
+    return max(PROBE_THRESHOLD_LEAST, least)
 
 
 def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:
@@ -250,7 +268,7 @@ def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:
         for start in range(0, max(1, len(text) - reading.overlap), step):
             pieces.append(text[start : start + reading.length])
             owners.append(owner)
-    probability = NumpyEngine(artifact).score(artifact.tokenizer.encode(pieces)).probability
+    probability = engine("auto", artifact).score(artifact.tokenizer.encode(pieces)).probability
     scores = np.zeros(len(texts), np.float32)
     np.maximum.at(scores, np.asarray(owners), probability)
     return scores
@@ -308,7 +326,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "calibrate":
         model = load(options.model)
         model = model.calibrated(calibrate_default(model, files, options.rows))
-        replace(options.out, model)
+        save_over(options.out, model)
         say(json.dumps({"digest": model.digest, **_fp_rates(model)}, indent=1))
         return 0
     if options.command == "evaluate":
@@ -322,7 +340,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     created = datetime.now(UTC).isoformat(timespec="seconds")
     artifact = train_default(kept, Recipe(epochs=options.epochs, seed=options.seed), created, start)
     artifact = artifact.calibrated(calibrate_default(artifact, kept))
-    replace(options.out, artifact)
+    save_over(options.out, artifact)
     say(json.dumps({"threshold": artifact.threshold, **artifact.metrics}, indent=1))
     return 0
 
@@ -337,7 +355,7 @@ def _fp_rates(artifact: Artifact) -> dict[str, JSON]:
     return {"requests": dict(calibration.requests), "fp_rates": rates, "measured_down_to": calibration.least_measured}
 
 
-def replace(directory: Path, artifact: Artifact) -> None:
+def save_over(directory: Path, artifact: Artifact) -> None:
     """Save an artifact where another may stand; whatever else lies there, a model card, is kept."""
     with tempfile.TemporaryDirectory(dir=directory.absolute().parent) as folder:
         artifact.save(Path(folder) / "model")

@@ -18,7 +18,7 @@ LEAST_CHARACTERS: Final = 3
 WORD_CHARACTERS: Final = 16
 """How far a part is widened to the ends of the words that it cuts: evidence of `<script>` comes at its last letters."""
 
-SLOW: Final = 0.25
+SLOW: Final = 0.8
 """Tokens that gain less than this share of the mean gain only lengthen a part, and are left out of it."""
 
 

@@ -22,7 +22,8 @@ from weirlog.models.examples import Indices
 from weirlog.models.text import text_preparation
 
 LONGEST: Final = 1024
-"""Generated rows with longer texts are left out of training: a cut could lose the attack and keep its label."""
+"""Generated attacks with longer texts are left out of training: a cut could lose the attack and keep its label."""
+OVERLAP: Final = 128
 MOSTLY: Final = 320
 LONG_SHARE: Final = 0.2
 """Share that is kept of generated rows with texts longer than MOSTLY: they cost the most time and teach the least."""
@@ -59,11 +60,11 @@ class Pool:
 
 def add_rows(pool: Pool, rows: Iterable[Row]) -> None:
     """Add labelled rows; the group is the file's name without its endings, or HOSTS for the hosts that are left out."""
-    prepare = text_preparation("detection-1").prepare
+    prepare = text_preparation("detection-1").text
     for row in rows:
         held = not row.label and row.origin is not None and _is_left_out(row.origin)
         group = HOSTS if held else row.file.partition(".")[0]
-        pool.add(prepare(row.request).text, row.label, row.kind, group)
+        pool.add(prepare(row.request), row.label, row.kind, group)
 
 
 def _is_left_out(origin: str) -> bool:
@@ -72,13 +73,22 @@ def _is_left_out(origin: str) -> bool:
 
 
 def add_generated(pool: Pool, source: Iterator[Labelled], count: int, group: str) -> None:
-    """Add rows of `count` generated ones; of those with long texts a share, of those with very long ones none."""
-    prepare = text_preparation("detection-1").prepare
+    """Add rows of `count` generated ones; of those with long texts a share.
+
+    What the network does not read at once is added window by window where it is harmless, for so is each of its windows;
+    which of an attack's windows holds it is not known.
+    """
+    prepare = text_preparation("detection-1").text
     thin = Chance(count)
     for labelled in islice(source, count):
-        text = prepare(labelled.request).text
-        if len(text) <= LONGEST and (len(text) <= MOSTLY or thin.maybe(LONG_SHARE)):
+        text = prepare(labelled.request)
+        if len(text) > MOSTLY and not thin.maybe(LONG_SHARE):
+            continue
+        if len(text) <= LONGEST:
             pool.add(text, labelled.label, labelled.kind, group)
+        elif not labelled.label:
+            for start in range(0, len(text) - OVERLAP, LONGEST - OVERLAP):
+                pool.add(text[start : start + LONGEST], labelled.label, labelled.kind, group)
 
 
 def add_long(pool: Pool, seed: int, count: int, group: str, *, attack_share: float = 0.4) -> None:

@@ -19,10 +19,12 @@ from weirlog.models.errors import UnsupportedError
 from weirlog.models.javascript import stringify
 from weirlog.models.request import DESCRIPTIVE_FIELDS, JSON, Request
 
-TEXT_CHARACTERS: Final = 256 * 1024
+TEXT_CHARACTERS: Final = 512 * 1024
 """The longest detection text. Beyond it the lines in the middle are left out, and one `…` line says so."""
 LINE_CHARACTERS: Final = 64 * 1024
-"""The longest line of a detection text. A longer key or value keeps its beginning and its end, around a `…`."""
+"""The longest path. It keeps its beginning and its end, around a `…`; so does a key of half this length."""
+VALUE_CHARACTERS: Final = 192 * 1024
+"""The longest value; so long that a body of 128 KiB is read whole, and two of them are."""
 METHOD_CHARACTERS: Final = 1024
 """The longest method; cut like a line."""
 PREFIX_CHARACTERS: Final = 64
@@ -298,7 +300,7 @@ def _fitting(leaves: Iterable[_Leaf], limit: int) -> list[_Leaf]:
     head_size = tail_size = left_out = 0
     for scope, key, value in leaves:
         key = _cut(key, LINE_CHARACTERS // 2)
-        value = _cut(value, LINE_CHARACTERS // 2 - 2)
+        value = _cut(value, VALUE_CHARACTERS)
         size = len(key) + len(value) + 2
         if not tail and head_size + size <= limit // 2:
             head.append((scope, key, value))

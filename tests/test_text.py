@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from weirlog.models.canonical import BASE64_CHARACTERS, OPAQUE_CHARACTERS, Canonicaliser, is_plain
 from weirlog.models.errors import UnsupportedError
 from weirlog.models.request import JSON, Request
-from weirlog.models.text import LINE_CHARACTERS, TEXT_CHARACTERS, CanonicalText, text_preparation
+from weirlog.models.text import TEXT_CHARACTERS, VALUE_CHARACTERS, CanonicalText, text_preparation
 
 BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
@@ -316,7 +316,7 @@ def test_padding_is_cut() -> None:
 
 def test_a_long_value_keeps_its_beginning_and_its_end() -> None:
     text = detection(request(query={"a": "<first>" + "ab, " * 100_000 + "<last>"})).text
-    assert len(text) < LINE_CHARACTERS
+    assert VALUE_CHARACTERS <= len(text) < VALUE_CHARACTERS + 20
     assert text.startswith("get /\na=<first>")
     assert "…" in text
     assert text.endswith("<last>")
@@ -377,3 +377,28 @@ def test_a_deep_body_is_walked_without_recursion() -> None:
 
 def test_an_integer_too_long_for_python_to_write_is_hexadecimal() -> None:
     assert detection(request(body={"n": 16**9000})).text == "get /\nn=1" + "0" * 16
+
+
+def test_a_body_of_128_kib_is_read_whole() -> None:
+    body = {"comment": "word, " * 11_000 + "' or 1=1 --" + "word, " * 11_000}
+    text = detection(request(body=body)).text
+    assert "' or 1=1 --" in text
+    assert "…" not in text
+
+
+def test_base64_of_what_is_no_text_keeps_its_ends_alone() -> None:
+    """An upload is no evidence of anything; what names its format, at its beginning, stays."""
+    picture = base64.b64encode(bytes(range(7, 256, 3)) * 30).decode()
+    text = detection(request(body={"content": picture})).text
+    assert text == f"get /\ncontent={picture[:8].lower()}…{picture[-4:].lower()}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/Users/Carl/Documents/Projects/2024/Invoices/Draft/Final/Version2/Report",
+        "SELECT/**/password/**/FROM/**/users/**/WHERE/**/id=1/**/UNION/**/SELECT/**/1",
+    ],
+)
+def test_paths_and_comments_are_not_taken_for_binary(value: str) -> None:
+    assert "…" not in detection(request(body={"content": value})).text

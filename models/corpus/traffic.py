@@ -24,7 +24,7 @@ DEMO_HARD_SHARE: Final = 0.02
 """Harmless texts that look like attacks are rare on a real site, and frequent in training."""
 _SHOWN: Final = re.compile(r"""['"<>{}$|`\\]""")
 """What a header must hold to be shown to a model; without it an attack there would be a label without a cause."""
-_OPERATORS: Final = ("$ne", "$gt", "$regex", "$where", "$nin", "$exists", "$lt")
+_OPERATORS: Final = ("$ne", "$gt", "$regex", "$where", "$nin", "$exists", "$lt", "$in", "$not", "$gte", "$or")
 
 
 @dataclass(frozen=True, slots=True)
