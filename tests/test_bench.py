@@ -285,7 +285,8 @@ class TestWhole:
         pids = [int(pid) for pid in children.read_text().split()]
         bench.send_signal(number)
         assert bench.wait(30) != 0
-        assert [pid for pid in pids if _is_alive(pid)] == []
+        # One that was being started at that moment ends by itself, with its standard input.
+        assert eventually(lambda: not any(map(_is_alive, pids)), within_s=10)
         assert list(scratch.iterdir()) == []
 
 
