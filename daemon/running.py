@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from pathlib import Path
 
@@ -49,6 +50,10 @@ def run(path: Path) -> int:
         except (ConfigurationError, ModelError) as error:
             log.error("the reload failed; everything stays as it was", reason=str(error))
 
+    # What was loaded so far stays for good. Records hold no cycles: looking for some every 700 objects took a tenth of the
+    # time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     return Service(assembly, reload=reload, notifier=Notifier.from_environment(clock), clock=clock).run()
 
 
