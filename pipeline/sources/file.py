@@ -25,6 +25,8 @@ from weirlog.pipeline.sources.turns import Inode, Turns
 from weirlog.pipeline.sources.watching import DirectoryWatch
 from weirlog.pipeline.timing import Clock
 
+BUSY_S = 1.0
+"""For so long after a line more are expected at once."""
 BACKLOG_WAIT_S = 0.01
 """Between two looks while there is backlog to read: 2,048 lines in flight at most make 200,000 a second."""
 
@@ -64,6 +66,7 @@ class FileSource:
         self._checkpoint = checkpoint
         self._clock = clock
         self._pace = pace or Pace()
+        self._busy_until = float("-inf")
         limits = limits or TailLimits()
         self._gaps = GapLedger(metrics, on_gap)
         self._files = Files(name, clock=clock, metrics=metrics, limits=limits, pace=self._pace, gaps=self._gaps)
@@ -97,11 +100,12 @@ class FileSource:
             if now >= self._next_scan:
                 self._scan()
             if not self._paused and (records := self._turns.read(self._files.tails, self._read)):
+                self._busy_until = now + BUSY_S
                 return records
             left_s = end - self._clock.monotonic()
             if left_s <= 0:
                 return ()
-            wait_s = self._pace.poll_s
+            wait_s = self._pace.busy_s if now < self._busy_until else self._pace.poll_s
             if self._turns.backlog_waits and not self._paused:
                 wait_s = min(wait_s, BACKLOG_WAIT_S)
             self._clock.wait(self._wake, min(left_s, wait_s))

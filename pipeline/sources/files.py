@@ -34,6 +34,7 @@ class Pace:
 
     Attributes:
         poll_s: between two looks at the files' sizes when nothing came.
+        busy_s: the same while lines came within the last second: a look costs 30 µs, an alert's delay is what it saves.
         scan_s: between two resolutions of the patterns.
         grace_s: how long a file that was renamed away or deleted is held open after its last line: a server goes on
             writing there until it is told to reopen its log. As long a damaged compressed file may still grow.
@@ -42,6 +43,7 @@ class Pace:
     """
 
     poll_s: float = 0.1
+    busy_s: float = 0.02
     scan_s: float = 2.0
     grace_s: float = 30.0
     deleted_s: float = 3600.0
