@@ -172,8 +172,10 @@ class Assembly:
         return int(sum(self.metrics.snapshot().get("records_read_total", {}).values()))
 
     def sweep(self) -> None:
-        """Forget delivered alerts that have been kept long enough. Called now and then by the main thread."""
+        """Forget alerts delivered long ago, and count what was spared. Called now and then by the main thread."""
         self.outbox.prune()
+        for kind, share in self.detector.spared.items():
+            self.metrics.gauge("work_spared_ratio", share, kind=kind)
 
     def _judge(self, config: Config, detector: Detector) -> Judge:
         return Judge(

@@ -50,7 +50,7 @@ COUNTERS: dict[names.Counter, CounterSpec] = {
     "records_read_total": CounterSpec("Log lines or messages read.", ("source",)),
     "bytes_read_total": CounterSpec("Bytes of log lines or messages read.", ("source",)),
     "bytes_possibly_lost_total": CounterSpec(
-        "Bytes that a file's truncation may have cut off before they were read.", ("source",)
+        "Bytes that were gone before they were read, at most: truncation, deletion, damage.", ("source",)
     ),
     "source_errors_total": CounterSpec("Times that a source failed and was tried again.", ("source",)),
     "commits_total": CounterSpec("Times that a source's progress was made durable.", ("source",)),
@@ -76,6 +76,10 @@ GAUGES: dict[names.Gauge, GaugeSpec] = {
     "outbox_full": GaugeSpec("1 while detection waits because the outbox is at its limit."),
     "source_up": GaugeSpec("1 while a source reads, 0 while it fails.", ("source",)),
     "sink_up": GaugeSpec("1 while a sink takes alerts, 0 while it fails.", ("sink",)),
+    "work_spared_ratio": GaugeSpec(
+        "Share of the work not done twice since the model was loaded: of texts, and of the other texts' characters.",
+        ("kind",),
+    ),
     "conditions_open": GaugeSpec("Things that are wrong with weirlog itself at present and were told in a notice."),
 }
 

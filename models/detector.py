@@ -92,11 +92,11 @@ class Detector:
     @property
     def spared(self) -> Mapping[str, float]:
         """Shares of the work that were not done twice since the start: of texts, and of the characters of the others."""
-        shares = {"duplicate texts": self._seen.found / max(1, self._seen.asked)}
+        shares = {"duplicates": self._seen.found / max(1, self._seen.asked)}
         reuse = self._engine.reuse
         if reuse is not None:
-            shares["characters shared in a batch"] = reuse.in_batch / max(1, reuse.ids)
-            shares["characters shared across batches"] = reuse.across_batches / max(1, reuse.ids)
+            shares["prefixes_in_batch"] = reuse.in_batch / max(1, reuse.ids)
+            shares["prefixes_across_batches"] = reuse.across_batches / max(1, reuse.ids)
         return shares
 
     def text(self, request: Request) -> CanonicalText:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 Counter: TypeAlias = Literal[
     "records_read_total",  # source
     "bytes_read_total",  # source
-    "bytes_possibly_lost_total",  # source: copytruncate may have cut off so many
+    "bytes_possibly_lost_total",  # source: what gaps may have swallowed
     "source_errors_total",  # source
     "commits_total",  # source
     "records_scored_total",
@@ -32,6 +32,7 @@ Gauge: TypeAlias = Literal[
     "outbox_full",
     "source_up",  # source: 1 while it reads, 0 while it fails
     "sink_up",  # sink
+    "work_spared_ratio",  # kind of work: duplicates, prefixes_in_batch, prefixes_across_batches
     "conditions_open",  # what is wrong with weirlog itself at present
 ]
 Histogram: TypeAlias = Literal[

@@ -35,7 +35,7 @@ def test_a_text_is_scored_once_in_a_batch_and_not_again_in_the_next() -> None:
     again = detector.classify([get("/b"), get("/c"), get("/a")])
     assert engine.rows == 3
     assert (again[0], again[2]) == (first[1], first[0])
-    assert detector.spared["duplicate texts"] == pytest.approx(2 / 5)
+    assert detector.spared["duplicates"] == pytest.approx(2 / 5)
 
 
 def test_with_the_setting_off_every_batch_is_scored() -> None:
