@@ -30,7 +30,7 @@ from weirlog.daemon.bench_page import draw, show
 from weirlog.daemon.bench_pipeline import rate_of_file
 from weirlog.daemon.bench_requests import Requests
 from weirlog.daemon.bench_turns import Turns, in_turn
-from weirlog.daemon.bench_worker import BATCH, KERAS_PREDICT, SHARED
+from weirlog.daemon.bench_worker import BATCH, KERAS_PREDICT, NUMBA_AVX2, SHARED
 from weirlog.models import artifact
 from weirlog.models.artifact import Artifact
 from weirlog.models.engines import ENGINES
@@ -152,11 +152,25 @@ def measure(options: Options, tell: Callable[[str], None]) -> dict[str, Any]:
 
 
 def names(engines: Sequence[str] | None) -> list[str]:
-    """Return the rows of the table: every engine, with what it can keep and without, and Keras itself."""
+    """Return the rows of the table: every engine, with what it can keep and without, and Keras itself.
+
+    Where the processor has more than AVX2, a row shows what the numba engine does on those that have not.
+    """
     found: list[str] = []
     for engine in engines or (*(engine for engine in ENGINES if engine != "auto"), KERAS_PREDICT):
         found += [engine, f"{engine}{SHARED}"] if engine in SHARING else [engine]
+        if engine == "numba" and _has_more_than_avx2():
+            found.append(NUMBA_AVX2)
     return found
+
+
+def _has_more_than_avx2() -> bool:
+    try:
+        from weirlog.models.engines.machine_code import AVX2, Processor  # noqa: PLC0415 - 40 MB, for this alone
+    except ImportError:
+        return False
+    here = Processor.this()
+    return here.has("avx512f") and here.runs(AVX2)
 
 
 def flop_per_request(network: Network, characters: float) -> float:

@@ -33,6 +33,8 @@ from weirlog.models.tokenizer import pad
 from weirlog.models.verdict import Verdict
 
 KERAS_PREDICT = "keras-predict"
+NUMBA_AVX2 = "numba-avx2"
+"""The numba engine as a processor without AVX-512 would run it."""
 SHARED = "-shared"
 """Ends the name of an engine that may keep what it has computed; without it, engines compute everything anew."""
 NO_REUSE = ReuseLimits(share_prefixes=False, prefix_bytes=0, duplicate_bytes=0)
@@ -125,7 +127,12 @@ def maker(name: str, artifact: Artifact) -> Callable[[], Scorer]:
         reuse = ReuseLimits()
         bare = name.removesuffix(SHARED)
         return lambda: _remembering(_of_texts(artifact, engine(bare, artifact, reuse)), reuse.duplicate_bytes)
-    if name == KERAS_PREDICT:
+    if name == NUMBA_AVX2:
+        from weirlog.models.engines.machine_code import AVX2  # noqa: PLC0415 - only this row needs them
+        from weirlog.models.engines.numba import NumbaEngine  # noqa: PLC0415
+
+        only = _of_texts(artifact, NumbaEngine(artifact, NO_REUSE, processor=AVX2))
+    elif name == KERAS_PREDICT:
         only = _of_texts(artifact, KerasPredict(artifact))
     else:
         only = _of_texts(artifact, engine(name, artifact, NO_REUSE))
