@@ -27,8 +27,8 @@ from weirlog.models.errors import UnsupportedError
 
 log = structlog.get_logger(__name__)
 
-SOURCES: Final = ("numba_tile.py", "numba_kernel.py", "numba_build.py")
-COMPILE_LIMIT_S: Final = 120.0
+SOURCES: Final = ("numba_layout.py", "numba_tile.py", "numba_kernel.py", "numba_build.py")
+COMPILE_LIMIT_S: Final = 300.0
 
 
 class Unit(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ import structlog
 from weirlog.models.artifact import Artifact
 from weirlog.models.engines import FloatArray, IntArray, Reuse, ReuseLimits, Scores, TokenBatch
 from weirlog.models.engines.machine_code import Library, Processor, library
+from weirlog.models.engines.numba_layout import GROUPS, LAYOUT_FIELDS, NODE_FIELDS, ROOM_FIELDS, UNITS
 from weirlog.models.engines.numpy import ROWS, NumpyEngine
 from weirlog.models.engines.numpy_cells import Cell, probability, softmax
 from weirlog.models.errors import UnsupportedError
@@ -31,7 +32,6 @@ log = structlog.get_logger(__name__)
 
 Integers = npt.NDArray[np.int64]
 
-GROUPS: Final = 4  # as in numba_kernel.py
 SETTLED: Final = 1e-6
 """From where on more pads change no part of the state by more than this, nor by more than this share of it, one state
 stands for all: ten times less than engines may differ, and what rounding alone does to a long request."""
@@ -48,7 +48,7 @@ class Tile:
     """A shape of tile, and a network's weights packed for it.
 
     Attributes:
-        layout: (layers, 6) sizes and places of each layer; see numba_kernel.py.
+        layout: (layers, LAYOUT_FIELDS) sizes and places of each layer.
         weights: every layer's, and the biases of all but the first.
         table: (vocabulary, gates × padded units) the first layer's pre-activations.
         starts: (1 or length + 1, state) the states that rows begin with.
@@ -81,7 +81,7 @@ class PrefixTree:
 
     def __init__(self, limit_bytes: int, state_size: int) -> None:
         self.capacity = max(limit_bytes // (state_size * 4), 2) if limit_bytes else 0
-        self.nodes = np.zeros((5, self.capacity), np.int32)
+        self.nodes = np.zeros((NODE_FIELDS, self.capacity), np.int32)
         self.following = np.full(self.capacity, -1, np.int64)
         self.states = np.empty((self.capacity, state_size), np.float32)
         self.hand = np.array([1, 0], np.int64)  # the next free node, and where the eviction's hand stands
@@ -243,7 +243,7 @@ class NumbaEngine(NumpyEngine):
         tree: PrefixTree,
     ) -> int:
         count = len(firsts)
-        integers = np.empty((12, count + GROUPS * tile.rows), np.int64)
+        integers = np.empty((ROOM_FIELDS, count + GROUPS * tile.rows), np.int64)
         return self._library.functions[f"run {tile.width},{tile.rows}"](
             count, len(tile.layout), pool.shape[1], tile.table.shape[1], tile.most, tile.floats, tree.capacity,
             tile.layout, tile.weights, tile.table, ids, firsts, lengths, common, depth, saves, tree.following, pool,
@@ -321,7 +321,7 @@ def _cell_name(network: Network) -> str:
 def _pack(engine: NumpyEngine, width: int, rows: int) -> Tile:
     """Return the weights of `engine` laid out for tiles of `rows` × `width`: a tile's gates side by side."""
     lanes = GROUPS * rows
-    layout = np.zeros((len(engine.cells), 6), np.int64)
+    layout = np.zeros((len(engine.cells), LAYOUT_FIELDS), np.int64)
     weights: list[FloatArray] = []
     packed = floats = 0
     below = 0
@@ -341,7 +341,7 @@ def _pack(engine: NumpyEngine, width: int, rows: int) -> Tile:
         floats += 2 * lanes * len(matrix) + lanes * units
         below = units
     most = floats if engine.network.pooling == "max" else 0
-    sizes = [int(layout[index, 1]) for index, cell in enumerate(engine.cells) for _ in range(cell.state)]
+    sizes = [int(layout[index, UNITS]) for index, cell in enumerate(engine.cells) for _ in range(cell.state)]
     feature = sum(sizes) - sizes[-1] * engine.cells[-1].state
     if most:
         feature = sum(sizes)

@@ -15,17 +15,26 @@ from typing import Any, Final
 import numpy.typing as npt
 from numba import carray, njit, types
 
+from weirlog.models.engines.numba_layout import (
+    BIAS,
+    CARRY,
+    CHILD,
+    GROUPS,
+    INPUTS,
+    LAYOUT_FIELDS,
+    NODE_FIELDS,
+    PARENT,
+    ROOM_FIELDS,
+    SIBLING,
+    STATUS,
+    TOKEN,
+    UNITS,
+    WEIGHTS,
+    X,
+)
 from weirlog.models.engines.numba_tile import GATES, CellName, tile
 
-GROUPS: Final = 4
-"""Tiles of rows that step together: a tile's weights, 16 KiB, then come into the first-level cache once for all four."""
-
-# What `layout` says of a layer.
-INPUTS, UNITS, WEIGHTS, BIAS, X, CARRY = range(6)
-LAYOUT_FIELDS: Final = 6
-# Rows of the prefix tree's `nodes`; node 0 is the root, and no node's child.
-TOKEN, PARENT, CHILD, SIBLING, STATUS = range(5)
-NODE_FIELDS: Final = 5
+# A node's status.
 IDLE, USED, PINNED, PENDING = range(4)
 # A leaf that was used since the hand last came by gets another round; looking at more than this for one new node would
 # cost more than the node saves.
@@ -190,7 +199,7 @@ def run_function(cell: CellName, width: int, rows: int) -> Any:  # noqa: PLR0915
                 for the step after that one.
             pool_at: (count + 1, state_size) the states that rows begin with; what they end with on return.
             saved_at: the nodes' states.
-            floats_at, integers_at: room to work in: `floats_size` floats, zeros at first; (12, count + lanes) integers.
+            floats_at, integers_at: room to work in: `floats_size` floats, zeros at first; (ROOM_FIELDS, count + lanes) integers.
         """
         layout = carray(layout_at, (layers, LAYOUT_FIELDS))
         ids = carray(ids_at, 1)
@@ -199,7 +208,7 @@ def run_function(cell: CellName, width: int, rows: int) -> Any:  # noqa: PLR0915
         saves, following = carray(saves_at, count), carray(following_at, saved_size)
         pool, saved = carray(pool_at, (count + 1) * state_size), carray(saved_at, saved_size * state_size)
         floats = carray(floats_at, floats_size)
-        room = carray(integers_at, (12, count + lanes))
+        room = carray(integers_at, (ROOM_FIELDS, count + lanes))
         begin, parent, child, sibling, rank, ready = room[0], room[1], room[2], room[3], room[4], room[5]
         lane_row, lane_at, lane_child, lane_node, offsets, zeros = (
             room[6], room[7], room[8], room[9], room[10], room[11],
