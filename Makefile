@@ -16,7 +16,6 @@ test: .venv/dev ## format, lint, types and tests
 check: test
 
 soak: .venv/dev ## prove for hours that nothing is lost: make soak SOAK_KILLS=1000 SOAK_SECONDS=3600
-	$(foreach name,KILLS SEED LINES_PER_S SECONDS EXAMPLES,$(if $(SOAK_$(name)),SOAK_$(name)=$(SOAK_$(name)))) \
 	$(BIN)/python -Im pytest -s --timeout=0 -o python_files='soak_*.py' tests/soak
 
 train-default: .venv/dev ## train the shipped model: make train-default DATA=DIR OUT=DIR

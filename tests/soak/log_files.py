@@ -46,6 +46,7 @@ class LogFile:
         looked: the size that the present source is known to have seen.
         found: the present source has returned something of the present content.
         marked: a source had, and committed after that: the next one finds the file under another name too.
+        is_copy: of another file, made before that was truncated.
         left_at: when it was renamed.
         left_in: the number of the source that held it open when it was renamed, or None.
     """
@@ -59,6 +60,7 @@ class LogFile:
     looked: int = 0
     found: bool = False
     marked: bool = False
+    is_copy: bool = False
     left_at: float = 0.0
     left_in: int | None = None
 
@@ -100,7 +102,7 @@ class LogFile:
     def copied_to(self, path: Path, *, excused: bool) -> LogFile:
         """Return the record of a copy at `path`."""
         lines = [Line(line.data, line.end, excused=excused) for line in self.lines]
-        return LogFile(path, path.stat().st_ino, self.size, lines, self.begun)
+        return LogFile(path, path.stat().st_ino, self.size, lines, self.begun, is_copy=True)
 
     def empty(self) -> None:
         """Truncate it: its present content ends here."""

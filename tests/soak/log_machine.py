@@ -74,6 +74,7 @@ class LogMachine(RuleBasedStateMachine):
             self.make_source,
             follows_names=follows_names,
             line_bytes=LIMITS.line_bytes,
+            scan_s=PACE.scan_s,
             grace_s=PACE.grace_s,
             holds_files=self.holds_files,
         )

@@ -1,4 +1,4 @@
-"""Runs a program of this package in a process of its own, single-threaded, as forking wants it."""
+"""Runs the programs of this package, each in a process of its own: a fork wants a process with a single thread."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 TESTS = Path(__file__).parents[1]
+
+
+def start_program(name: str, *arguments: str, **streams: IO[Any] | int) -> subprocess.Popen[bytes]:
+    """Start `python -m soak.NAME`; `streams` and further settings as for Popen."""
+    return subprocess.Popen(_command(name, arguments), env=_environment({}), **streams)
 
 
 def run_program(name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """Run `python -m soak.NAME`, pass on what it prints, and return every JSON object among it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", f"soak.{name}", *arguments],
-        stdout=subprocess.PIPE,
-        env={**os.environ, **(environment or {}), "PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "error"},
-        text=True,
+        _command(name, arguments), stdout=subprocess.PIPE, env=_environment(environment or {}), text=True
     )
     assert process.stdout is not None
     printed = []
@@ -29,3 +31,11 @@ def run_program(name: str, *arguments: str, environment: Mapping[str, str] | Non
             printed.append(line)
     assert process.wait() == 0, f"soak.{name} failed"
     return [json.loads(line) for line in printed if line.startswith("{")]
+
+
+def _command(name: str, arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", f"soak.{name}", *arguments]
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, **more, "PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "error"}

@@ -1,0 +1,126 @@
+"""Cases in which other tailers are known to lose lines, each with the whole daemon."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fakes import FakeClock, RecordingMetrics, eventually
+from servers import missing, require_program
+from soak.lives import line
+from soak.running import Running
+
+from weirlog.pipeline.ledger import settle_all
+from weirlog.pipeline.sources.checkpoint import Checkpoint
+from weirlog.pipeline.sources.file import FileSource
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], Running]]:
+    """Starts a daemon over what an earlier one left; kills those that still run in the end."""
+    started: list[Running] = []
+
+    def start() -> Running:
+        started.append(Running(tmp_path))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.kill()
+
+
+@pytest.fixture
+def resize(tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """Makes the state directory a file system of 1 MiB, and gives it another size when called."""
+    mount, umount = require_program("mount"), require_program("umount")
+    state = tmp_path / "state"
+    state.mkdir()
+    mounted = subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(state)], capture_output=True)
+    if mounted.returncode != 0:
+        missing("the right to mount a file system of 1 MiB")
+
+    def resize(size: str) -> None:
+        subprocess.run([mount, "-o", f"remount,size={size}", str(state)], check=True)
+
+    yield resize
+    subprocess.run([umount, str(state)], check=True)
+
+
+def test_a_file_of_60_bytes_is_alerted_within_a_second(start: Callable[[], Running]) -> None:
+    """Shorter than what a fingerprint may cover, and nothing comes after it."""
+    running = start()
+    attack = b'{"method":"get","path":"/attack/1","query":{}}\n'
+    assert len(attack) < 60
+    began = time.monotonic()
+    running.log.write_bytes(attack)
+    assert eventually(lambda: running.has_alerted(1))
+    assert time.monotonic() - began < 1.0
+    assert running.stop() == 0
+
+
+def test_a_directory_removed_and_made_again_is_read_again(start: Callable[[], Running]) -> None:
+    running = start()
+    running.log.write_bytes(line(1, attack=True))
+    assert eventually(lambda: running.has_alerted(1))
+    shutil.rmtree(running.log.parent)
+    running.log.parent.mkdir()
+    running.log.write_bytes(line(2, attack=True))
+    assert eventually(lambda: running.has_alerted(2))
+    assert running.stop() == 0
+
+
+def test_an_offset_behind_the_end_of_a_reused_inode_is_given_up(tmp_path: Path) -> None:
+    """Even if the first line is the same, as in logs that begin with a header: the size tells."""
+    log, clock = tmp_path / "access.log", FakeClock()
+
+    def contents() -> list[bytes]:
+        source = FileSource(
+            "file-0",
+            [str(log)],
+            start_at="beginning",
+            checkpoint=Checkpoint(tmp_path / "checkpoint"),
+            clock=clock,
+            metrics=RecordingMetrics(),
+        )
+        source.open()
+        records = source.poll(1.0)
+        settle_all(record.receipt for record in records)
+        source.commit()
+        source.close()
+        return [record.payload for record in records]
+
+    log.write_bytes(b"#header\none\ntwo\nthree\n")
+    assert contents() == [b"#header", b"one", b"two", b"three"]
+    log.write_bytes(b"#header\nnew\n")
+    assert contents() == [b"#header", b"new"]
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["running", "killed"])
+def test_a_state_directory_that_fills_up_loses_no_alert(
+    start: Callable[[], Running], resize: Callable[[str], None], *, killed: bool
+) -> None:
+    """It is told, detection waits, and goes on when there is room again, even over a SIGKILL."""
+    running = start()
+    written = 0
+    while not running.has_told("alerts cannot be stored"):
+        assert written < 2_000, "1 MiB takes so many?"
+        with running.log.open("ab") as log:
+            log.write(b"".join(line(number, attack=True) for number in range(written, written + 20)))
+        written += 20
+        assert eventually(
+            lambda: running.has_alerted(*range(written)) or running.has_told("alerts cannot be stored")  # noqa: B023 - called here
+        )
+    assert not running.has_alerted(*range(written))
+    if killed:
+        running.kill()
+    resize("16m")
+    if killed:
+        running = start()
+    assert eventually(lambda: running.has_alerted(*range(written)), within_s=30), running.stderr
+    assert running.stop() == 0
+    assert running.alerts.ambiguous == {}
+    assert killed or running.alerts.lines == written, "each alert once"
