@@ -35,7 +35,7 @@ Integers = npt.NDArray[np.int64]
 SETTLED: Final = 1e-6
 """From where on more pads change no part of the state by more than this, nor by more than this share of it, one state
 stands for all: ten times less than engines may differ, and what rounding alone does to a long request."""
-TILES: Final = {"avx512f": ((16, 4), (16, 6), (8, 4)), "avx2": ((8, 2), (8, 3), (8, 4)), "": ((4, 2), (4, 4))}
+TILES: Final = {"avx512f": ((16, 4), (8, 4)), "avx2": ((8, 2), (8, 3)), "": ((4, 2), (4, 4))}
 """Units × rows of the tiles that are tried, by what the processor must have: as many as fill its registers."""
 TRACED_IDS: Final = 8192
 """At once, when states are traced: 6 MB of them."""
