@@ -110,8 +110,13 @@ def import_model(
         float, typer.Option("--threshold", min=0.0, max=1.0, help="The score from which a request is an attack.")
     ] = 0.5,
     text: Annotated[
-        str, typer.Option("--text", help="Of --keras: how requests become texts: reference-1, reference-js-1, …")
-    ] = "reference-1",
+        str | None,
+        typer.Option(
+            "--text",
+            help="Of --keras: how requests become texts: reference-1, reference-js-1, plain-1, … "
+            "(by default reference-1, and plain-1 for a vocabulary of words).",
+        ),
+    ] = None,
     length: Annotated[
         int | None, typer.Option("--length", min=1, help="Of --keras: ids read at once, where the file does not say.")
     ] = None,

@@ -20,6 +20,7 @@ from weirlog.models.engines import engine
 from weirlog.models.errors import ArtifactError, UnsupportedError
 from weirlog.models.importers.keras_file import import_keras_file
 from weirlog.models.importers.vocabulary import read_vocabulary
+from weirlog.models.text import plain_request, text_preparation
 from weirlog.models.tokenizer import Tokenizer, pad
 
 pytestmark = [
@@ -467,3 +468,31 @@ def test_a_mark_for_unknown_words_is_refused(mark: str, tmp_path: Path) -> None:
     """Keras gives its id to every unknown word; ours drops them, and the scores would differ."""
     with pytest.raises(ArtifactError, match="a token that no text gives"):
         read_vocabulary(vocabulary_of({mark: 1, "the": 2}, tmp_path / "v"), entries=3)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "given", "expected"),
+    [
+        (["a", "b", "c"], None, "reference-1"),
+        (["select", "from", "users"], None, "plain-1"),
+        (["select", "from", "users"], "reference-1", "reference-1"),
+    ],
+)
+def test_a_model_of_words_reads_plain_texts_unless_told_otherwise(
+    tokens: list[str], given: str | None, expected: str, tmp_path: Path
+) -> None:
+    path = saved(sequential(lstm()), tmp_path / "model.keras")
+    vocabulary = vocabulary_of({token: number for number, token in enumerate(tokens, start=1)}, tmp_path / "v")
+    assert imported(path, vocabulary, text=given).text == expected
+
+
+def test_an_imported_model_of_words_scores_a_text_that_is_typed_in(tmp_path: Path) -> None:
+    """Read as a request, the text would lie inside JSON, and its words would be others."""
+    model = sequential(lstm())
+    path = saved(model, tmp_path / "model.keras")
+    artifact = imported(path, vocabulary_of({"good": 1, "film": 2, "bad": 3}, tmp_path / "v"))
+    text = text_preparation(artifact.text).prepare(plain_request("Bad, bad film!")).text
+    ids = artifact.tokenizer.encode([text])
+    assert ids.ids.tolist() == [3, 3, 2]
+    expected = model.predict(pad(ids, artifact.network.sequence.length), verbose=0)[:, 0]
+    np.testing.assert_allclose(engine("numpy", artifact).score(ids).probability, expected, atol=1e-5)

@@ -10,7 +10,7 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,10 +24,12 @@ from weirlog.models.importers.chain import read_chain
 from weirlog.models.importers.files import parse_json
 from weirlog.models.importers.hdf5 import Hdf5, read_hdf5
 from weirlog.models.importers.vocabulary import read_vocabulary
+from weirlog.models.tokenizer import Level
 
 CONFIG_LIMIT_BYTES: Final = 4 << 20
 FILE_LIMIT_BYTES: Final = 4 * WEIGHTS_LIMIT_BYTES
 """An optimiser's state is kept beside the weights, and is up to three times as large."""
+USUAL_TEXT: Final[Mapping[Level, str]] = {"character": "reference-1", "word": "plain-1"}
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 MEMBERS_LIMIT: Final = 64
 """Files in a .keras archive: three, and assets that no layer of ours has."""
@@ -43,7 +45,7 @@ def import_keras_file(
     name: str,
     created: str,
     threshold: float = 0.5,
-    text: str = "reference-1",
+    text: str | None = None,
     length: int | None = None,
     padding: Literal["pre", "post"] = "pre",
 ) -> Artifact:
@@ -55,7 +57,8 @@ def import_keras_file(
         name: the artifact's.
         created: ISO 8601.
         threshold: the score from which a request is an attack.
-        text: version of the preparation that its training texts had.
+        text: version of the preparation that its training texts had; None for the usual one: `reference-1` for a
+            character vocabulary, and for words `plain-1`, since models of words read texts.
         length: how many ids it reads at once, where the file does not say.
         padding: the side on which its training padded.
 
@@ -85,7 +88,7 @@ def import_keras_file(
         created=created,
         network=found.network,
         tokenizer=tokenizer,
-        text=text,
+        text=text or USUAL_TEXT[tokenizer.level],
         threshold=threshold,
         weights=weights,
         training={
