@@ -31,9 +31,10 @@ from weirlog.models.corpus.traffic import PROBE
 from weirlog.models.dataset import CSV_SUFFIXES, read_rows
 from weirlog.models.default_quality import evaluate_default
 from weirlog.models.engines import FloatArray, engine
+from weirlog.models.epochs import Epoch
 from weirlog.models.evaluation import evaluate
 from weirlog.models.examples import Indices, examples
-from weirlog.models.fitting import Epoch, Settings, fit
+from weirlog.models.fitting import Settings, fit
 from weirlog.models.pool import (
     HOSTS,
     LONGEST,

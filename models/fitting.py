@@ -6,86 +6,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from weirlog.models.engines import FloatArray, IntArray
+from weirlog.models.epochs import Epoch, Keeper, Progress, State
 from weirlog.models.evaluation import log_loss
 from weirlog.models.event_files import EventFiles
-from weirlog.models.examples import UNKNOWN_KIND, Batch, Examples, Indices, batches
+from weirlog.models.examples import Examples, Indices
 from weirlog.models.initialisation import Initialisation
 from weirlog.models.keras_network import build, import_keras, initialise, load_weights, weights_of
 from weirlog.models.network import Network
-from weirlog.models.network import Sequence as Reading
-from weirlog.models.pad_states import PadStarts, begins_after_pads
+from weirlog.models.pad_states import begins_after_pads
+from weirlog.models.trainer import Trainer
 
 SplitBy = Literal["row", "origin", "file"]
-EVALUATION_ROWS: Final = 512
-"""Rows a batch when nothing is learnt: memory stays at a few hundred MB with 1024 steps of 64 units."""
-
-STEPS_A_START: Final = 8
-"""Training steps between two computations of the state after pads. One costs a fifth of a step of an LSTM of 64 units."""
-
-
-class Progress(Protocol):
-    """Is told how training goes, from the thread that trains. What it does delays the next step."""
-
-    def step(self, *, epoch: int, epochs: int, step: int, steps: int, loss: float, rows_per_s: float) -> None:
-        """One batch is done; `epoch` and `step` count from 1, `loss` is the mean over the epoch so far."""
-        ...
-
-    def epoch(self, outcome: Epoch) -> None:
-        """One epoch is done and validated."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One line of the history. Losses are binary cross-entropy in nats, of the verdict alone in validation.
-
-    Attributes:
-        loss: of training: a mean over the epoch's steps, dropout at work, as the weights changed.
-        accuracy: share of right verdicts at 0.5 in training, taken in the same way.
-        seconds: of the whole epoch, validation included.
-    """
-
-    number: int
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where training stands between two epochs: all that it takes to go on as if it had never stopped.
-
-    Attributes:
-        history: an entry for each epoch that is done.
-        best: the weights of the best of them, by our names.
-        variables: the Keras model's variables in its order, those of its random number generators included.
-        optimizer: the optimiser's variables in its order, its step counter included.
-    """
-
-    history: tuple[Epoch, ...]
-    best: Mapping[str, FloatArray]
-    variables: tuple[npt.NDArray[Any], ...]
-    optimizer: tuple[npt.NDArray[Any], ...]
-
-
-class Keeper(Protocol):
-    """Keeps the state of a training through an interruption of it."""
-
-    def load(self) -> State | None:
-        """Return the state to go on from, or None to begin with the first epoch."""
-        ...
-
-    def save(self, state: State) -> None:
-        """Keep `state` in place of the last one; blocks until it is durable."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,30 +63,13 @@ class Settings:
 class Fitted:
     """A network after training: the best epoch's weights, in a Keras model that scores."""
 
-    network: Network
-    data: Examples
     weights: Mapping[str, FloatArray]
     history: tuple[Epoch, ...]
-    _model: Any
-    _starts: PadStarts | None = None
+    _trainer: Trainer
 
     def score(self, rows: Indices) -> FloatArray:
         """Return (n,) probabilities of some rows, in their order."""
-        return score_rows(self._model, self.data, rows, self.network.sequence, self._starts)
-
-
-def score_rows(
-    model: Any, data: Examples, rows: Indices, reading: Reading, starts: PadStarts | None = None
-) -> FloatArray:
-    """Return (n,) probabilities that a Keras model gives to some rows, in their order; padded to WIDTHS only.
-
-    With `starts`, for a model that takes its first state, they are those of rows padded in full.
-    """
-    scores = np.zeros(len(data), np.float32)
-    for batch in batches(data, rows, EVALUATION_ROWS, limit=reading.length, shuffle=None, padding=reading.padding):
-        given = batch.ids if starts is None else starts.inputs(batch.ids)
-        scores[batch.rows] = np.asarray(model.predict_on_batch(given)["verdict"])[:, 0]
-    return scores[rows]
+        return self._trainer.score(rows)
 
 
 def fit(
@@ -164,6 +84,7 @@ def fit(
     learning_rate: float | None,
     clip_norm: float | None,
     settings: Settings,
+    recurrent_rate: float = 1.0,
     progress: Progress | None = None,
     initial: Initialisation | None = None,
     start: Mapping[str, FloatArray] | None = None,
@@ -181,6 +102,7 @@ def fit(
         optimizer: a name that Keras knows.
         learning_rate: None for the optimiser's own.
         clip_norm: limit of the gradient's global norm, or None.
+        recurrent_rate: see `Trainer`.
         settings: seed, schedule, patience, weights of classes and heads.
         progress: told of steps and epochs.
         initial: how the random weights begin, where not in Keras' own way.
@@ -189,15 +111,14 @@ def fit(
     """
     keras = import_keras()
     keras.utils.set_random_seed(settings.seed)
-    starts = PadStarts(network) if begins_after_pads(network) else None
-    model = build(network, started=starts is not None)
+    model = build(network, started=begins_after_pads(network))
     if initial is not None:
         initialise(model, network, initial, settings.seed)
     if start is not None:
         load_weights(model, start)
-    length = network.sequence.length
     steps = -(-len(epoch_rows(0)) // batch_size)
     _compile(keras, model, network, optimizer, learning_rate, clip_norm, settings, epochs * steps)
+    trainer = Trainer(model, network, data, recurrent_rate=recurrent_rate)
     boards = EventFiles(settings.tensorboard)
     history: list[Epoch] = []
     best_weights: Mapping[str, FloatArray] = weights_of(model)
@@ -209,33 +130,21 @@ def fit(
         number = len(history)
         started = time.perf_counter()
         rows = epoch_rows(number)
-        weights = _class_weights(data.labels[rows]) if settings.class_weights else (1.0, 1.0)
-        shuffle = np.random.default_rng((settings.seed, number, 1))
-        pieces = batches(data, rows, batch_size, limit=length, shuffle=shuffle, padding=network.sequence.padding)
-        total, right, done = 0.0, 0.0, 0
-        for step, batch in enumerate(pieces, start=1):
-            if starts is not None and (step - 1) % STEPS_A_START == 0:
-                starts.refresh(weights_of(model))
-            given = batch.ids if starts is None else starts.inputs(batch.ids)
-            loss, accuracy = _step(model, given, batch, weights, kinds=network.kinds > 0)
-            total += loss * len(batch.labels)
-            right += accuracy * len(batch.labels)
-            done += len(batch.labels)
-            if progress is not None:
-                rate = done / (time.perf_counter() - started)
-                progress.step(
-                    epoch=number + 1, epochs=epochs, step=step, steps=steps, loss=total / done, rows_per_s=rate
-                )
-        if starts is not None:
-            starts.refresh(weights_of(model))
-        scores = score_rows(model, data, validation, network.sequence, starts)
-        truth = data.labels[validation]
+        loss, accuracy = trainer.train(
+            rows,
+            batch_size,
+            class_weights=_class_weights(data.labels[rows]) if settings.class_weights else (1.0, 1.0),
+            shuffle=np.random.default_rng((settings.seed, number, 1)),
+            told=_teller(progress, number + 1, epochs, steps, started),
+        )
+        scores = trainer.score(validation)
+        truth = data.labels[validation] > 0
         outcome = Epoch(
             number + 1,
-            total / max(done, 1),
-            right / max(done, 1),
-            log_loss(scores, truth > 0) or 0.0,
-            float(np.mean((scores >= 0.5) == (truth > 0))),
+            loss,
+            accuracy,
+            log_loss(scores, truth) or 0.0,
+            float(np.mean((scores >= 0.5) == truth)),
             time.perf_counter() - started,
         )
         history.append(outcome)
@@ -249,23 +158,18 @@ def fit(
         if progress is not None:
             progress.epoch(outcome)
     load_weights(model, best_weights)
-    if starts is not None:
-        starts.refresh(best_weights)
-    return Fitted(network, data, best_weights, tuple(history), model, starts)
+    return Fitted(best_weights, tuple(history), trainer)
 
 
-def _step(
-    model: Any, given: Any, batch: Batch, class_weights: tuple[float, float], *, kinds: bool
-) -> tuple[float, float]:
-    """Train on one batch; return its loss and accuracy."""
-    targets: dict[str, Any] = {"verdict": batch.labels[:, None]}
-    weights = {"verdict": np.where(batch.labels > 0, class_weights[1], class_weights[0]).astype(np.float32)}
-    if kinds:
-        targets["kinds"] = np.maximum(batch.kinds, 0)
-        weights["kinds"] = (batch.kinds != UNKNOWN_KIND).astype(np.float32)
-    told = model.train_on_batch(given, targets, sample_weight=weights, return_dict=True)
-    model.reset_metrics()
-    return float(told["loss"]), float(told["verdict_accuracy" if kinds else "accuracy"])
+def _teller(
+    progress: Progress | None, epoch: int, epochs: int, steps: int, started: float
+) -> Callable[[int, int, float], None]:
+    def tell(step: int, done: int, loss: float) -> None:
+        if progress is not None:
+            rate = done / (time.perf_counter() - started)
+            progress.step(epoch=epoch, epochs=epochs, step=step, steps=steps, loss=loss, rows_per_s=rate)
+
+    return tell
 
 
 def _figures(outcome: Epoch) -> dict[str, float]:

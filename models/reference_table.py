@@ -31,9 +31,10 @@ from weirlog.models.corpus.reference_words import opinions
 from weirlog.models.dataset import Row
 from weirlog.models.engines import FloatArray, IntArray
 from weirlog.models.engines.numpy import NumpyEngine
+from weirlog.models.epochs import Epoch
 from weirlog.models.evaluation import evaluate
 from weirlog.models.examples import UNKNOWN_KIND, Examples, Indices, examples
-from weirlog.models.fitting import Epoch, Settings
+from weirlog.models.fitting import Settings
 from weirlog.models.formats.hapi import HapiFormat
 from weirlog.models.keras_network import build, import_keras
 from weirlog.models.presets import PRESETS, Preset

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from weirlog.models.engines import FloatArray, IntArray
+from weirlog.models.epochs import Epoch
 from weirlog.models.errors import MissingExtraError
 from weirlog.models.evaluation import auc
-from weirlog.models.fitting import Epoch
 from weirlog.models.report_page import Plot
 
 BENIGN_COLOUR: Final = "#2b6cb0"

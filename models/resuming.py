@@ -14,8 +14,8 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
+from weirlog.models.epochs import Epoch, State
 from weirlog.models.errors import ArtifactError
-from weirlog.models.fitting import Epoch, State
 from weirlog.models.request import JSON
 
 FORMAT: Final = "2"

@@ -14,10 +14,11 @@ import numpy as np
 from weirlog.models.artifact import Artifact
 from weirlog.models.dataset import Row
 from weirlog.models.engines import FloatArray, IntArray
+from weirlog.models.epochs import Epoch, Progress
 from weirlog.models.errors import DatasetError
 from weirlog.models.evaluation import evaluate, threshold_for_fp_rate
 from weirlog.models.examples import UNKNOWN_KIND, Indices, examples
-from weirlog.models.fitting import Epoch, Progress, Settings, SplitBy, fit
+from weirlog.models.fitting import Settings, SplitBy, fit
 from weirlog.models.keras_network import import_keras
 from weirlog.models.presets import Preset
 from weirlog.models.request import JSON
@@ -144,6 +145,7 @@ def train(
         optimizer=preset.optimizer,
         learning_rate=settings.learning_rate or preset.learning_rate,
         clip_norm=preset.clip_norm,
+        recurrent_rate=preset.recurrent_rate,
         settings=replace(
             settings,
             warm_up=preset.warm_up if settings.warm_up is None else settings.warm_up,

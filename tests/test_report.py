@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from artifacts import random_artifact
 
-from weirlog.models.fitting import Epoch, Settings
+from weirlog.models.epochs import Epoch
+from weirlog.models.fitting import Settings
 from weirlog.models.presets import PRESETS
 from weirlog.models.report import render, write_report
 from weirlog.models.report_page import TEXT_CHARACTERS, shown

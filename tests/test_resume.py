@@ -13,8 +13,9 @@ from fakes import eventually
 
 from weirlog.models.artifact import load
 from weirlog.models.dataset import Row
+from weirlog.models.epochs import Epoch, State
 from weirlog.models.errors import ArtifactError
-from weirlog.models.fitting import Epoch, Settings, State
+from weirlog.models.fitting import Settings
 from weirlog.models.network import Lstm
 from weirlog.models.presets import PRESETS
 from weirlog.models.request import Request

@@ -126,8 +126,8 @@ def _item(chance: Chance) -> _Call:
 
 
 _CALLS: Final[tuple[Callable[[Chance], _Call], ...]] = (
-    _login, _login, _login, _login, _login, _login, _register, _register, _search, _search, _search, _search,
-    _forgotten, _forgotten, _feedback, _checkout, _account, _account, _item, _item,
+    _login, _login, _login, _login, _login, _login, _login, _register, _register, _register, _forgotten, _forgotten,
+    _forgotten, _checkout, _checkout, _feedback, _search, _search, _search, _account, _item,
 )  # fmt: skip
 
 
@@ -142,12 +142,12 @@ def _name(chance: Chance) -> str:
 
 def _password(chance: Chance) -> str:
     """Return a password: mostly short and plain, now and then one of any characters, as an attack has them."""
-    match chance.number(0, 19):
+    match chance.number(0, 39):
         case 0:
             return chance.letters(CHARACTERS.replace(" ", ""), 5, 10)
         case 1 | 2:
             return chance.pick(_TITLES) + chance.pick("!!!_-.#*&+=?") + chance.letters(values.DIGITS, 1, 4)
-        case 3 | 4 | 5 | 6 | 7 | 8:
+        case number if number < 16:
             return chance.letters(values.LOWER, 2, 6)
     return chance.pick(NOUNS) + chance.letters(values.DIGITS, 0, 4)
 
@@ -156,7 +156,7 @@ def _wanted(chance: Chance) -> str:
     """Return what people look for; some of it has the words and the signs of attacks."""
     noun = chance.pick(NOUNS)
     match chance.number(0, 19):
-        case 0:
+        case 0 | 11:
             return f"{chance.pick(ADJECTIVES)} & {chance.pick(ADJECTIVES)} {noun}"
         case 1:
             return chance.pick(

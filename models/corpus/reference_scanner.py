@@ -94,16 +94,8 @@ _TEMPLATES: Final = Grammar(
             "</«letters»><b>«letters»</b>",
         ],
         "target": ["etc/passwd", "etc/passwd", "windows/win.ini", "etc/shadow", "boot.ini"],
-        "run": ["cat /etc/passwd", "ls -la", "dir", "id", "whoami", "ping -c «digit» localhost"],
-        "other": [
-            "«up»«target»",
-            "/«target»",
-            "file:///«target»",
-            "; «run»",
-            "& «run»;",
-            "&& «run»",
-            "javascript:«script»",
-        ],
+        "run": ["cat /etc/passwd", "cat «target»", "ls -la /etc", "ping -c «digit» localhost"],
+        "other": ["«up»«target»", "«up»«target»", "file:///«target»", "; «run»;", "&& «run»"],
     }
 )
 
