@@ -34,7 +34,6 @@ def test_killed_between_any_two_steps_it_alerts_every_attack_and_under_one_id(tm
 
 def test_the_crashes_find_what_a_naive_tailer_loses(tmp_path: Path) -> None:
     crashes = run_program("crash_points", str(tmp_path), "naive")
-    assert not any(crash["status"] for crash in crashes)
     assert any(crash["lost"] for crash in crashes if crash["name"] is not None)
     assert any(not crash["lost"] for crash in crashes if crash["name"] is None), "without a crash it loses nothing"
 

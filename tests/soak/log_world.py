@@ -236,8 +236,8 @@ class LogWorld:
         self.end()
         assert self.start()
         self.poll(quiet_s)
-        # A piece of a line has no identity that lasts; its alert, if it is one, has the same id.
-        again = [line.data[:12] for _, line in self.outstanding if not line.torn]
+        # A piece of a line is not remembered; if it is an attack, its alert has the same id again.
+        again = [line.data[:12] for _, line in self.outstanding if line.settled and not line.torn]
         assert not again, f"settled and committed, and yet it comes again: {again}"
 
     # --- the record ---
