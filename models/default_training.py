@@ -77,7 +77,6 @@ LONG_QUOTA: Final = 8_000
 GENERATED_ALONE: Final = 50_000
 """Generated rows an epoch where there is no labelled file."""
 PROBE_FALSE_ALERT_RATE: Final = 1e-4
-PROBE_THRESHOLD_LEAST: Final = 0.5
 FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts."""
 PLAIN_FALSE_ALERT_RATE: Final = 3e-4
@@ -211,25 +210,16 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
         )
         weights = fitted.weights
         history += fitted.history
-    held = {name: (fitted.score(rows), data.labels[rows]) for name, rows in parts.held_out.items() if len(rows)}
-    threshold = max(
-        threshold_at(held[name][0], rate)
-        for name, rate in (("plain", PLAIN_FALSE_ALERT_RATE), (HOSTS, FALSE_ALERT_RATE))
-        if name in held
-    )
-    metrics: dict[str, JSON] = {
-        name: evaluate(scores, truth, threshold).to_json() for name, (scores, truth) in held.items()
-    }
-    artifact = Artifact(
+    plain, hosts = ([pool.texts[row] for row in parts.held_out[name]] for name in ("plain", HOSTS))
+    untold = Artifact(
         name="default",
         created=created,
         network=network,
         tokenizer=tokenizer,
         text=preset.text,
-        threshold=threshold,
+        threshold=0.5,
         weights=fitted.weights,
         kinds=kinds,
-        metrics={"held_out": metrics},
         training={
             "preset": preset.name,
             "recipe": asdict(recipe),
@@ -242,22 +232,45 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
             "versions": versions(),
         },
     )
-    plain = [pool.texts[row] for row in parts.held_out["plain"]]
-    return replace(artifact, kind_thresholds={PROBE: probe_threshold(artifact, plain)}, digest="")
+    artifact = with_thresholds(untold, plain, hosts)
+    metrics: dict[str, JSON] = {
+        name: evaluate(fitted.score(rows), data.labels[rows], artifact.threshold).to_json()
+        for name, rows in parts.held_out.items()
+        if len(rows)
+    }
+    return replace(artifact, metrics={"held_out": metrics}, digest="")
 
 
-def probe_threshold(artifact: Artifact, texts: Sequence[str]) -> float:
-    """Return the threshold of probes: the lowest at which PROBE_FALSE_ALERT_RATE of harmless texts alert as one.
+def with_thresholds(artifact: Artifact, plain: Sequence[str], hosts: Sequence[str]) -> Artifact:
+    """Return the model with the lowest thresholds at which few harmless requests alert.
 
-    A probe is told by a name alone, which a site of its own may bear; an injection by what breaks out of its place.
+    Probes have a threshold of their own: they are told by a name alone, which a site may bear itself; an injection is told
+    by what breaks out of its place.
+
+    Args:
+        artifact: the model.
+        plain: texts of generated plain requests, at most as long as the network reads at once: of these
+            PLAIN_FALSE_ALERT_RATE alert as an injection, and PROBE_FALSE_ALERT_RATE as a probe.
+        hosts: texts of real hosts that were left out: of these FALSE_ALERT_RATE alert as either.
     """
-    scores = engine("auto", artifact).score(artifact.tokenizer.encode(texts))
-    assert scores.kind is not None
-    probes = scores.probability[scores.kind.argmax(axis=1) == artifact.kinds.index(PROBE)]
-    allowed = int(len(texts) * PROBE_FALSE_ALERT_RATE)
-    highest = np.sort(probes)[::-1]
-    least = float(np.nextafter(highest[allowed], np.float32(1.0))) if len(highest) > allowed else 0.0
-    return max(PROBE_THRESHOLD_LEAST, least)
+    injections, probes = [], []
+    for texts, rate, probe_rate in (
+        (plain, PLAIN_FALSE_ALERT_RATE, PROBE_FALSE_ALERT_RATE),
+        (hosts, FALSE_ALERT_RATE, FALSE_ALERT_RATE),
+    ):
+        if not texts:
+            continue
+        scores = engine("auto", artifact).score(artifact.tokenizer.encode(texts))
+        assert scores.kind is not None
+        is_probe = scores.kind.argmax(axis=1) == artifact.kinds.index(PROBE)
+        injections.append(threshold_at(np.where(is_probe, 0.0, scores.probability), rate))
+        probes.append(threshold_at(np.where(is_probe, scores.probability, 0.0), probe_rate))
+    return replace(
+        artifact,
+        threshold=max(injections, default=0.5),
+        kind_thresholds={PROBE: max(probes, default=0.5)},
+        digest="",
+    )
 
 
 def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:
