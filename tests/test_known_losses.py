@@ -121,7 +121,6 @@ def test_an_offset_behind_the_end_of_a_reused_inode_is_given_up(followed: Follow
     assert [followed.read(), followed.read()] == [[b"#header"], [b"new"]]
 
 
-@pytest.mark.xfail(strict=True, reason="a read that holds empty lines alone is taken for the end of the file")
 def test_a_line_behind_an_empty_one_stays_a_line_when_its_file_is_let_go(followed: Followed) -> None:
     """The line is longer than one read, and the time of grace was over before it was its turn."""
     long = b"x" * 100
@@ -134,7 +133,6 @@ def test_a_line_behind_an_empty_one_stays_a_line_when_its_file_is_let_go(followe
     assert [followed.read(), followed.read()] == [[long], [b"next"]]
 
 
-@pytest.mark.xfail(strict=True, reason="the size that was known is forgotten when the new one is that of what was read")
 def test_lines_cut_off_unread_are_told_though_the_file_has_grown_to_its_place_again(followed: Followed) -> None:
     followed.log.write_bytes(b"read1\nunread\n")
     followed.source.open()

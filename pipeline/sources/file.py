@@ -142,8 +142,9 @@ class FileSource:
         tail = self._files.tails[inode]
         before = tail.size
         tail.look(now)
+        shrank = tail.size < before and tail.content.packing is None
         # A few µs a read: a file that was truncated and has grown again since must not be read from its middle.
-        if tail.unread_or_shrunk and tail.was_rewritten():
+        if shrank or (tail.unread_or_shrunk and tail.was_rewritten()):
             tail = self._following.start_over(inode, before)
         return tail.read(now, limit) or self._files.last_words(inode, now)
 

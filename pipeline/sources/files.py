@@ -146,7 +146,7 @@ class Files:
             waits = waits or (tail.content.damage is not None and now < tail.grew_at + self.pace.grace_s)
         else:
             waits = tail.left_since is None or now < max(tail.left_since, tail.grew_at) + self.pace.grace_s
-        if waits:
+        if waits or (not packed and tail.has_lines):
             return []
         if last := tail.rest(now):
             return last

@@ -16,7 +16,7 @@ FLAWED_BYTES = 1024
 """How much of a line that is too long is kept for the dead letters."""
 SKIP_BYTES = 256 << 10
 SKIP_READS = 64
-"""One poll skips at most 16 MiB of a line without end: its thread has other things to do."""
+"""One poll skips at most 16 MiB of a line without end, or of empty lines: its thread has other things to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,11 @@ class Tail:
         return self.size != self._cursor
 
     @property
+    def has_lines(self) -> bool:
+        """Whether a whole line is still to be read, as far as one may be long."""
+        return b"\n" in self.content.pread(self._limits.line_bytes + 1, self._cursor)
+
+    @property
     def is_unpacking(self) -> bool:
         """Whether reading on may give more at once, though the last read gave nothing."""
         return self.claims is not None or (self.content.packing is not None and not self.content.ended)
@@ -191,7 +196,12 @@ class Tail:
             now: `Clock.monotonic()`.
             limit: of records, at most chunk_records; 0 for that.
         """
-        records = self._read(now, limit)
+        records: list[Record] = []
+        for _ in range(SKIP_READS):
+            begun = self._cursor
+            records = self._read(now, limit)
+            if records or self._cursor == begun or self._too_long is not None:
+                break  # else it read empty lines alone
         if self.content.packing is None and self._too_long is None and (not records or self._cursor >= self.size):
             self.is_live = True
         return records
