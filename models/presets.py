@@ -77,6 +77,8 @@ def _words(vocabulary: int, dimension: int, layer: Recurrent, length: int) -> Ne
 
 _MEMORY: Final = Initialisation(embedding=1.0, memory_steps=150)
 """A request is about 140 characters long, and what is wrong with it may stand anywhere."""
+_READING: Final = Initialisation(embedding=0.1, memory_steps=200)
+"""A word is rare, and its numbers are learnt from few texts: they begin small."""
 
 _ALL = (
     Preset(
@@ -112,7 +114,7 @@ _ALL = (
         optimizer="rmsprop",
         batch_size=128,
         epochs=3,
-        learning_rate=0.01,
+        learning_rate=0.012,
         clip_norm=1.0,
         warm_up=0.1,
         decay=True,
@@ -142,6 +144,11 @@ _ALL = (
         optimizer="rmsprop",
         batch_size=16,
         epochs=10,
+        learning_rate=0.002,
+        clip_norm=1.0,
+        warm_up=0.1,
+        decay=True,
+        initial=_MEMORY,
     ),
     Preset(
         "words-rnn",
@@ -149,6 +156,12 @@ _ALL = (
         optimizer="adam",
         batch_size=32,
         epochs=5,
+        learning_rate=0.001,
+        clip_norm=1.0,
+        warm_up=0.1,
+        decay=True,
+        recurrent_rate=0.02,
+        initial=Initialisation(embedding=0.05, identity=0.98),
         level="word",
         text="plain-1",
         validation_split=0.2,
@@ -160,6 +173,11 @@ _ALL = (
         optimizer="adam",
         batch_size=32,
         epochs=5,
+        learning_rate=0.003,
+        clip_norm=1.0,
+        warm_up=0.1,
+        decay=True,
+        initial=_READING,
         level="word",
         text="plain-1",
         validation_split=0.2,
@@ -171,6 +189,11 @@ _ALL = (
         optimizer="adam",
         batch_size=128,
         epochs=2,
+        learning_rate=0.01,
+        clip_norm=1.0,
+        warm_up=0.1,
+        decay=True,
+        initial=_READING,
         level="word",
         text="plain-1",
         validation_split=0.2,

@@ -6,7 +6,10 @@ handful of routes, people with short names and passwords, and a tool that goes t
 with other numbers in them, so that near duplicates abound. An attack is a request like any other in which one value is
 replaced or continued; all that stands around it is drawn as for harmless requests.
 
-How hard that is, measured on seed 1 with a quarter of all rows held out: {difficulty}. Figures on these rows compare
+How hard that is, on seed 1 with a quarter of all rows held out: a logistic regression on counts of characters reaches
+an accuracy of 0.98, on whether each occurs 0.94, on runs of up to three characters 0.998; the status alone 0.59, the
+path alone 0.51. No attack holds a character that harmless rows lack, and three in ten hold only such as occur in at
+least one harmless row of a hundred. Three rows in a hundred occur more than once. Figures on these rows compare
 implementations and settings, and say nothing of real traffic.
 """
 
