@@ -19,9 +19,8 @@ Indices = npt.NDArray[np.int64]
 UNKNOWN_KIND: Final = -1
 """Stands for "no kind known": a benign row, or an attack of mixed or unlisted kind. The kinds head learns nothing there."""
 WIDTHS: Final = (32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024)
-"""Batches are padded to one of these rather than to the network's length, which costs a tenth. A network that does not
-mask its pads then sees fewer of them in training than in serving; its state over pads converges within a hundred steps,
-so the difference is in the fourth digit, and it is in serving that the length is exact."""
+"""Batches are padded to one of these rather than to the network's length, which costs a tenth. Where pads stand in front
+and are read, `weirlog.models.pad_states` makes up for those that are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +119,6 @@ def batches(
             chosen = part[cut : cut + size]
             longest = int(data.lengths[chosen].max(initial=1))
             width = min(next((width for width in WIDTHS if width >= longest), longest), limit)
-            yield Batch(data.padded(chosen, width, padding), data.labels[chosen].astype(np.float32), data.kinds[chosen], chosen)
+            yield Batch(
+                data.padded(chosen, width, padding), data.labels[chosen].astype(np.float32), data.kinds[chosen], chosen
+            )

@@ -132,6 +132,10 @@ def _settings(preset: Preset, settings: Settings) -> dict[str, JSON]:
         "validation_split": preset.validation_split,
         "optimizer": preset.optimizer,
         "clip_norm": preset.clip_norm,
+        "warm_up": preset.warm_up,
+        "decay": preset.decay,
+        "recurrent_rate": preset.recurrent_rate,
+        "initial": None if preset.initial is None else asdict(preset.initial),
         "level": preset.level,
         "text": preset.text,
     }

@@ -26,9 +26,9 @@ class Trainer:
         model: made by `build`, with `started` where the network `begins_after_pads`, and compiled with a metric.
         network: what it is a model of.
         data: all rows.
-        recurrent_rate: share of the optimiser's step that the recurrent matrix of a simple layer takes. It is applied
-            once a character: a step that moves every other weight a little makes a state of hundreds of characters
-            explode.
+        recurrent_rate: share of the optimiser's step that the recurrent matrix of a simple layer takes. That matrix is
+            applied once a character: a step that moves every other weight but a little, all of its entries one way,
+            makes a state of hundreds of characters explode.
     """
 
     def __init__(self, model: Any, network: Network, data: Examples, *, recurrent_rate: float = 1.0) -> None:

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,7 +13,7 @@ from weirlog.models.fitting import Settings
 from weirlog.models.presets import PRESETS
 from weirlog.models.report import render, write_report
 from weirlog.models.report_page import TEXT_CHARACTERS, shown
-from weirlog.models.report_plots import rates
+from weirlog.models.report_plots import history_plot, rates
 from weirlog.models.training import Split, TrainedModel
 
 HOSTILE = "get /</pre><script>alert(1)</script>\x1b[2J\u202e&amp;\nq=\ud800<img src=http://evil.example/x onerror=1>"
@@ -119,6 +120,25 @@ def test_a_perfect_model_has_a_page_without_errors(tmp_path):
     assert "no harmless test row reached the threshold" in path.read_text()
     assert [file.name for file in path.parent.iterdir()] == ["index.html"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("changed", ["loss", "accuracy", "validation_loss", "validation_accuracy"])
+def test_loss_and_accuracy_of_training_and_of_validation_are_all_drawn(changed):
+    pytest.importorskip("matplotlib", reason="the extra `train` is not installed")
+    history = trained().history
+    other = (history[0], replace(history[1], **{changed: 0.123}))
+    assert history_plot(history).png == history_plot(history).png
+    assert history_plot(other).png != history_plot(history).png
+
+
+def test_the_settings_told_are_those_that_training_went_by(html):
+    for name, value in (
+        ("learning_rate", "0.02"),
+        ("warm_up", "0.1"),
+        ("decay", "true"),
+        ("initial, memory_steps", "150"),
+    ):
+        assert f"<th>{name}</th><td>{value}</td>" in html
 
 
 def test_equal_scores_alert_together():

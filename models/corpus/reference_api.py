@@ -1,10 +1,11 @@
 """A small demo shop's API and a scanner that runs against it, as hapi logs both: in place of the reference system's rows.
 
 That data set (26,773 rows, about half of them attacks) cannot be had. What is known of it is kept: the schema, the
-number of rows, the 87 characters of its published dictionary (62 lower-cased; no `%`, `@`, `$` or `|` is among them), a
-handful of routes, people with short names and passwords, and a tool that goes through its templates again and again
-with other numbers in them, so that near duplicates abound. An attack is a request like any other in which one value is
-replaced or continued; all that stands around it is drawn as for harmless requests.
+number of rows, the 87 characters of its published dictionary (62 lower-cased; no `%`, `@`, `$` or `|` is among them) and
+nearly their order by frequency (rank correlation 0.95), a handful of routes, people with short names and passwords, and
+a tool that goes through its templates again and again with other numbers in them, so that near duplicates abound. All
+else is made up. An attack is a request like any other in which one value is replaced or continued; what stands around it
+is drawn as for harmless requests.
 
 How hard that is, on seed 1 with a quarter of all rows held out: a logistic regression on counts of characters reaches
 an accuracy of 0.98, on whether each occurs 0.94, on runs of up to three characters 0.998; the status alone 0.59, the
