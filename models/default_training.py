@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import structlog
 
 from weirlog.models.artifact import Artifact, load
 from weirlog.models.calibration import Calibration, calibrate
@@ -315,6 +316,8 @@ def calibrate_default(artifact: Artifact, files: Sequence[Path], rows: int = CAL
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; return the exit status."""
+    # Standard output is for results.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr), cache_logger_on_first_use=False)
     usual = Recipe()
     parser = argparse.ArgumentParser(prog="weirlog.models.default_training", description="Make or measure the default.")
     commands = parser.add_subparsers(dest="command", required=True)

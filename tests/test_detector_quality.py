@@ -95,9 +95,7 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
     [
         pytest.param("json", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
         pytest.param("form", marks=short_of("93.8 % (45 of 48; 83.2–97.9)")),
-        pytest.param(
-            "text", marks=short_of("89.6 % (43 of 48; 77.8–95.5): of a value over 32 kB the middle is not read")
-        ),
+        "text",
     ],
 )
 def test_attacks_are_found_anywhere_in_long_bodies(bodies, form):
@@ -107,13 +105,7 @@ def test_attacks_are_found_anywhere_in_long_bodies(bodies, form):
     assert flagged.value >= FOUND_PLAIN, told(flagged)
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        *FORMS,
-        pytest.param(UPLOAD, marks=short_of("45.8 % (11 of 24; 27.9–64.9): Base64 that holds no text is read as text")),
-    ],
-)
+@pytest.mark.parametrize("form", [*FORMS, UPLOAD])
 def test_few_harmless_long_bodies_are_flagged(bodies, form):
     clean = [each for each in bodies if each.form == form and each.attack is None]
     flagged = Share(sum(each.verdict.is_attack for each in clean), len(clean))

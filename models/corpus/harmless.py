@@ -178,7 +178,8 @@ _STRUCTURED: Final[Rules] = {
     "geo": coordinates,
     "version": version,
     "harmless": ["«prose»", "«prose»", "«about»", "«about»", "«about»", "«about»", "«graphql»", "«tracker»", "«list»", "«list»", "«log»", "«docs»", "«docs»", "«markup»", "«odd»", "«odd»",
-                 "«odd»", "«search»", "«paragraph»", "«foreign»", "«notation»", "«notation»", "«notation»", "«notation»", "«notation»", "«notation»", "«notation»"],
+                 "«odd»", "«search»", "«paragraph»", "«foreign»"],
+    "suspicious": ["«harmless»", "«harmless»", "«harmless»", "«notation»"],
 }  # fmt: skip
 
 HARMLESS: Final = Grammar(TERMINALS, NOTATIONS, _PROSE_ON_CODE, _STRUCTURED)
@@ -187,3 +188,8 @@ HARMLESS: Final = Grammar(TERMINALS, NOTATIONS, _PROSE_ON_CODE, _STRUCTURED)
 def harmless(chance: Chance) -> str:
     """Return a harmless text that holds what attacks are made of."""
     return HARMLESS.draw(chance, "harmless")
+
+
+def suspicious(chance: Chance) -> str:
+    """Return a harmless text that comes nearer to attacks than most sites ever see: one in four in a notation."""
+    return HARMLESS.draw(chance, "suspicious")

@@ -41,7 +41,7 @@ NOTATIONS: Final[Rules] = {
     ],
     "pattern": [
         "^(?=.*[A-Z])(?=.*\\d)[A-Za-z\\d@$!%*?&]{8,}$", "/^\\s*(«word»|«word»)\\s*=\\s*[\"']?([^\"']+)/gm", "(?i)\\b«word»\\b.*?(?:«word»|$)", "^[^<>'\"/;`%]*$", "\\d{3}-\\d{4}|\\(\\d+\\)", "s/«word»/«word»/g", "(['\"`])(.*?)\\1",
-        "^(\\+\\d{1,3}[- ]?)?\\(?\\d{3}\\)?[- ]?\\d{3}[- ]?\\d{4}$", "/<[^>]+>/g", "[^\\x00-\\x7F]+", "%d/%b/%Y:%H:%M:%S %z", "«word»(?!«word»)", "^/«noun»/([0-9]+)/?$", "~* \\.(gif|jpe?g|png)$", "{0,«small»}", "/(\\.\\.\\/)+/ matches parent folders",
+        "^(\\+\\d{1,3}[- ]?)?\\(?\\d{3}\\)?[- ]?\\d{3}[- ]?\\d{4}$", "/<[^>]+>/g", "[^\\x00-\\x7F]+", "%d/%b/%Y:%H:%M:%S %z", "«word»(?!«word»)", "^/«noun»/([0-9]+)/?$", "~* \\.(gif|jpe?g|png)$", "{0,«small»}",
         "grep -E '^(«word»|«word»)' «word».txt", "sed -e 's/«word»/«word»/' «word».conf", "awk -F: '$3 > «nn» {print $1}' «word».txt", "LIKE '%\\_%' ESCAPE '\\'",
     ],
     "style": [
@@ -61,8 +61,8 @@ NOTATIONS: Final[Rules] = {
         "echo $PATH | tr ':' '\\n'", "`uname -r` tells the kernel's version", "sudo systemctl restart nginx; journalctl -u nginx -f", "git diff HEAD~1 -- src/ | less", "powershell Get-ChildItem -Recurse | Select-String '«word»'", "crontab: */5 * * * * /usr/local/bin/«word».sh >/dev/null 2>&1", "rm -i *.tmp # careful", "chmod 644 «word»; chown root:root «word»", "make && make install || echo failed",
     ],
     "relative": [
-        "/assets/css/../img/«word».png", "/static/js/../../«word»/«word».svg", "../include/«word».h", "src/../include/«word».h:«small»:«d»: error: expected ';'", "import «noun» from '../../«noun»/«word»'", "@import '../«word»/«word».scss';", "background: url(../img/«word».png)", "../../../../../node_modules/«word»/index.js", "require('../../package.json').version", "<img src=\"../images/«word».jpg\">", "see ../«word»/README.md", "sourceMappingURL=../maps/«word».js.map", "./../«word»", "~/../«word»/public",
-        "«noun»/../«noun»", "webpack:///../src/«word».ts", "file:///Users/«word»/project/src/../dist/«word».js",
+        "/assets/css/../img/«word».png", "/static/js/../../«word»/«word».svg", "../include/«word».h", "src/../include/«word».h:«small»:«d»: error: expected ';'", "import «noun» from '../../«noun»/«word»'", "@import '../«word»/«word».scss';", "background: url(../img/«word».png)", "require('../../package.json').version", "<img src=\"../images/«word».jpg\">", "see ../«word»/README.md", "sourceMappingURL=../maps/«word».js.map", "./../«word»",
+        "«noun»/../«noun»", "webpack:///../src/«word».ts",
     ],
     "address_talk": [
         "ping 192.168.0.«small» works", "open http://192.168.1.1/ and log in to the router", "my server is at http://10.0.0.«small»:«nn»/ behind the VPN", "http://localhost:«nn»/«word» gives a 404", "curl http://127.0.0.1:«nn»/ works locally", "Listen 0.0.0.0:«nn»", "DB_HOST=127.0.0.1 DB_PORT=5432", "redirect_uri=http://localhost:«nn»/callback", "proxy_pass http://127.0.0.1:«nn»;", "the gateway is 192.168.«small».1, mask 255.255.255.0",

@@ -11,7 +11,7 @@ from typing import Final
 from weirlog.models.corpus import values
 from weirlog.models.corpus.attacks import attack_kind, attack_value
 from weirlog.models.corpus.grammar import Chance
-from weirlog.models.corpus.harmless import harmless
+from weirlog.models.corpus.harmless import harmless, suspicious
 from weirlog.models.corpus.mutation import respelt
 from weirlog.models.corpus.probes import likeness
 from weirlog.models.corpus.sites import Draft, field_name, site_request
@@ -68,7 +68,7 @@ def traffic(seed: int, *, attack_share: float = 0.45, hard_share: float = 0.35) 
                 _ask_for(draft, respelt(likeness(chance), chance, 0.1), chance)
                 yield Labelled(_request(draft, chance), 0, BENIGN, "generated hard negative")
                 continue
-            text = harmless(chance)
+            text = suspicious(chance)
             if chance.maybe(0.15):
                 text += chance.pick((" ", "\n", ", ", "; ")) + harmless(chance)
             _place(draft, respelt(text, chance, 0.25), chance, BENIGN)
