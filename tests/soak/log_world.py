@@ -287,7 +287,6 @@ class LogWorld:
         if line.end is None:
             assert self._seems_finished(file), "half a line, of a file that may still grow"
             line.torn = True
-        self._check_payload(record, line)
         line.key = line.key or record.partition.key
         # A copy goes on under the identity of what it was made from, if a commit has told of that before a crash.
         assert line.torn or file.is_copy or record.partition.key == line.key, "the same line is the same alert"
@@ -297,24 +296,20 @@ class LogWorld:
         self.outstanding.append((record, line))
 
     def _source_of(self, record: Record) -> tuple[LogFile, Line]:
-        """Return where a record comes from; of two copies of one line, that whose partition it names."""
+        """Return where a record comes from; of copies of one line, that whose partition it names."""
         position, key = record.receipt.position, record.partition.key
-        found = [(file, line) for file in self.held if (line := file.line_at(position)) is not None]
-        assert found, f"no line that can be read ends at {position}"
-        known = [(file, line) for file, line in found if line.key == key]
-        like = [(file, line) for file, line in found if line.key is None and line.data.startswith(record.payload[:6])]
-        return (known + like + found)[0]
+        at = [(file, line) for file in self.held if (line := file.line_at(position)) is not None]
+        found = [(file, line) for file, line in at if self._may_be(record, line)]
+        assert found, f"{record.payload!r} was never written so that it ends at {position}"
+        return min(found, key=lambda one: (one[1].end is None, one[1].key != key, one[1].key is not None))
 
-    def _check_payload(self, record: Record, line: Line) -> None:
-        stripped = line.data.removesuffix(b"\r")
-        if line.torn:
-            assert record.payload in line.data
-        elif len(line.data) > self._line_bytes and (record.flaw or len(stripped) > self._line_bytes):
-            assert record.flaw is not None
-            assert line.data.startswith(record.payload)
-            assert len(record.payload) >= self._line_bytes
-        else:
-            assert (record.payload, record.flaw) == (stripped, None)
+    def _may_be(self, record: Record, line: Line) -> bool:
+        """Whether a record is the line, or a piece of one that was not ended or was torn before."""
+        if line.end is None or line.torn:
+            return record.payload in line.data
+        if record.flaw is not None:
+            return len(line.data) > self._line_bytes <= len(record.payload) and line.data.startswith(record.payload)
+        return record.payload == line.data.removesuffix(b"\r") and len(record.payload) <= self._line_bytes
 
     def _forget_what_was_let_go(self) -> None:
         """Deleted files that are no longer held are gone, and their inodes free for others."""
