@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,8 @@ class LogFile:
         looked: the size that the present source is known to have seen.
         found: the present source has returned something of the present content.
         marked: a source had, and committed after that: the next one finds the file under another name too.
+        is_packed: compressed; nobody writes to it any more.
+        moved_to: the compressed file that holds its lines now; this one is deleted, and a source may still hold it.
         is_copy: of another file, made before that was truncated.
         left_at: when it was renamed.
         left_in: the number of the source that held it open when it was renamed, or None.
@@ -60,6 +63,8 @@ class LogFile:
     looked: int = 0
     found: bool = False
     marked: bool = False
+    is_packed: bool = False
+    moved_to: LogFile | None = None
     is_copy: bool = False
     left_at: float = 0.0
     left_in: int | None = None
@@ -104,6 +109,26 @@ class LogFile:
         lines = [Line(line.data, line.end, excused=excused) for line in self.lines]
         return LogFile(path, path.stat().st_ino, self.size, lines, self.begun, is_copy=True)
 
+    def packed_to(self, path: Path) -> LogFile:
+        """Compress it as gzip does, to `path`; return the record of that, with the same lines."""
+        assert self.path is not None
+        status = self.path.stat()
+        path.write_bytes(gzip.compress(self.path.read_bytes()))
+        os.utime(path, (status.st_mtime, status.st_mtime))
+        self.path.unlink()
+        self.path = None
+        self.moved_to = LogFile(
+            path,
+            path.stat().st_ino,
+            self.size,
+            self.lines,
+            self.begun,
+            is_packed=True,
+            is_copy=True,
+            marked=self.marked,
+        )
+        return self.moved_to
+
     def empty(self) -> None:
         """Truncate it: its present content ends here."""
         assert self.path is not None
@@ -114,7 +139,9 @@ class LogFile:
         self.found = self.marked = False
 
     def excuse(self) -> None:
-        """Ask nobody for what it holds any more."""
+        """Ask nobody for what it holds any more, unless that is elsewhere."""
+        if self.moved_to is not None:
+            return
         for line in self.lines:
             line.excused = True
 

@@ -114,6 +114,13 @@ class LogWorld:
         shutil.copy(file.path, path)
         self.files.append(file.copied_to(path, excused=not self.follows_names))
 
+    def compress(self, file: LogFile) -> None:
+        assert file.path is not None
+        held = self.holds(file)
+        self.files.append(file.packed_to(file.path.with_name(f"{file.path.name}.gz")))
+        if not held:
+            self.files.remove(file)
+
     def truncate(self, file: LogFile) -> None:
         if self.holds(file):
             # What it has in hand may still be settled; what it has seen and not read it must find elsewhere or count.
@@ -252,7 +259,7 @@ class LogWorld:
 
     @property
     def rotated(self) -> list[LogFile]:
-        return [file for file in self.visible if file.path != self.log]
+        return [file for file in self.visible if file.path != self.log and not file.is_packed]
 
     @property
     def writable_rotated(self) -> list[LogFile]:
@@ -284,23 +291,29 @@ class LogWorld:
 
     def _received(self, record: Record) -> None:
         file, line = self._source_of(record)
-        if line.end is None:
-            assert self._seems_finished(file), "half a line, of a file that may still grow"
-            line.torn = True
+        line.torn = line.torn or line.end is None
         line.key = line.key or record.partition.key
-        # A copy goes on under the identity of what it was made from, if a commit has told of that before a crash.
-        assert line.torn or file.is_copy or record.partition.key == line.key, "the same line is the same alert"
+        # A copy goes on under the identity of what it was made from where that is known for certain.
+        copied = file.is_copy or file.moved_to is not None
+        assert line.torn or copied or record.partition.key == line.key, "the same line is the same alert"
         file.polled = max(file.polled, record.receipt.position)
         file.looked = file.size
         file.found = True
         self.outstanding.append((record, line))
 
     def _source_of(self, record: Record) -> tuple[LogFile, Line]:
-        """Return where a record comes from; of copies of one line, that whose partition it names."""
+        """Return where a record comes from; of copies of one line, that whose partition it names.
+
+        Pieces of lines are as short as they like, and then alike: they come of files that are finished.
+        """
         position, key = record.receipt.position, record.partition.key
         at = [(file, line) for file in self.held if (line := file.line_at(position)) is not None]
-        found = [(file, line) for file, line in at if self._may_be(record, line)]
-        assert found, f"{record.payload!r} was never written so that it ends at {position}"
+        found = [
+            (file, line)
+            for file, line in at
+            if self._may_be(record, line) and (line.end is not None or self._seems_finished(file))
+        ]
+        assert found, f"{record.payload!r} ends at {position} in no file, or may yet grow there"
         return min(found, key=lambda one: (one[1].end is None, one[1].key != key, one[1].key is not None))
 
     def _may_be(self, record: Record, line: Line) -> bool:
@@ -332,7 +345,8 @@ class LogWorld:
         """What is watched is held, and nothing else is."""
         if self._holds_files:
             watched = [file.inode for file in self.visible if self.follows_names or file.path == self.log]
-            assert sorted(file.inode for file in self.held) == sorted(watched)
+            packed = [file.inode for file in self.visible if file.is_packed]
+            assert sorted({file.inode for file in self.held} - {*packed}) == sorted({*watched} - {*packed})
 
     def _committed(self) -> None:
         for file in self.held:
@@ -343,7 +357,9 @@ class LogWorld:
         return not self.follows_names and file.path != self.log and not file.marked
 
     def _seems_finished(self, file: LogFile) -> bool:
-        return file.path is None or file.path.parent != self.folder or not (self.follows_names or file.path == self.log)
+        if file.path is None or file.is_packed or file.path.parent != self.folder:
+            return True
+        return not (self.follows_names or file.path == self.log)
 
     def _next_name(self) -> Path:
         self._names += 1
