@@ -78,7 +78,7 @@ def demo(seconds: float | None, port: int, seed: int) -> int:
         )
         sink = TerminalSink(console)
         assembly = Assembly(config, clock, extra_sinks=[sink])
-        traffic = Traffic(log_path, demo_traffic(seed, ATTACK_SHARE), clock)
+        traffic = Traffic(log_path, demo_traffic(seed, ATTACK_SHARE, assembly.detector.kinds), clock)
 
         def begin() -> None:
             console.print(f"Traffic goes to {log_path}, the web page is {assembly.web_address}")

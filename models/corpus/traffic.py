@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from weirlog.models.corpus import values
-from weirlog.models.corpus.attacks import attack_kind, attack_value
+from weirlog.models.corpus.attacks import KINDS, attack_kind, attack_value
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.harmless import harmless, suspicious
 from weirlog.models.corpus.mutation import respelt
@@ -191,11 +191,14 @@ def to_hapi_line(request: Request) -> bytes:
     return json.dumps(log, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
-def demo_traffic(seed: int = DEMO_SEED, attack_share: float = 0.05) -> Iterator[tuple[bytes, bool]]:
-    """Yield lines of the reference schema without end, and whether each is an attack.
+def demo_traffic(
+    seed: int = DEMO_SEED, attack_share: float = 0.05, kinds: Collection[str] = KINDS
+) -> Iterator[tuple[bytes, bool]]:
+    """Yield lines of the reference schema without end, and whether each is an attack of one of `kinds`.
 
     They come from the generators that the shipped model was trained on (with another seed), so what the model does on
     them says that everything works and nothing about attacks that it has never seen.
     """
     for labelled in traffic(seed, attack_share=attack_share, hard_share=DEMO_HARD_SHARE):
-        yield to_hapi_line(labelled.request), labelled.label == 1
+        if not labelled.label or labelled.kind in kinds:
+            yield to_hapi_line(labelled.request), labelled.label == 1
