@@ -51,7 +51,8 @@ class LogFile:
         moved_to: the compressed file that holds its lines now; this one is deleted, and a source may still hold it.
         is_copy: of another file, made before that was truncated.
         left_at: when it was renamed.
-        left_in: the number of the source that held it open when it was renamed, or None.
+        back_at: when its directory came back.
+        left_held: the present source held it open then.
     """
 
     path: Path | None
@@ -67,7 +68,8 @@ class LogFile:
     moved_to: LogFile | None = None
     is_copy: bool = False
     left_at: float = 0.0
-    left_in: int | None = None
+    back_at: float = float("-inf")
+    left_held: bool = False
 
     @property
     def owed(self) -> list[Line]:

@@ -24,8 +24,8 @@ from soak.rotating_log import RotatingLog
 
 SAMPLE_S = 1.0
 PROGRESS_S = 60.0
-WARM_UP_SHARE = 0.2
-"""Of the time, until caches, pools and the outbox have their size."""
+WARM_UP_S = 120.0
+"""Until caches, pools and the outbox have their size; of a short run, its first half."""
 BACKLOG_LINES = 50_000
 """The server waits for the daemon here: it is never idle, and the disk does not fill."""
 BLOCK_LINES = 5_000
@@ -89,7 +89,7 @@ def run(folder: Path, seconds: float) -> Outcome:
     log.close()
     took_s = time.monotonic() - begun
     status = life.stop(within_s=40.0)
-    return _measured([sample for sample in samples if sample[0] > WARM_UP_SHARE * took_s], scored, took_s, status)
+    return _measured([sample for sample in samples if sample[0] > min(WARM_UP_S, took_s / 2)], scored, took_s, status)
 
 
 def _measured(samples: list[tuple[float, float, int]], scored: int, took_s: float, status: int) -> Outcome:
