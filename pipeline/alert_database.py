@@ -198,6 +198,8 @@ class AlertDatabase:
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
         execute("PRAGMA foreign_keys = ON")
+        # SQLite's own 4 MB of log before it folds them into the database would fill a small disk with delivered alerts.
+        execute("PRAGMA wal_autocheckpoint = 64")  # pages of 4 KiB
         execute("PRAGMA journal_size_limit = 67108864")  # give the disk back after a burst
         (version,) = execute("PRAGMA user_version").fetchone()
         if version > VERSION:
