@@ -10,8 +10,6 @@ model's, in alerts and metrics. Both formats hold data only: loading runs nothin
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
 import re
 import shutil
@@ -21,49 +19,31 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import safetensors.numpy
-from msgspec import Meta, Struct
 from safetensors import SafetensorError
 
 from weirlog.models.calibration import Calibration, Estimate
 from weirlog.models.engines import FloatArray
-from weirlog.models.errors import ArtifactError, UnsupportedError
+from weirlog.models.errors import ArtifactError
+from weirlog.models.manifest import FORMAT, changed, digest_of, read_manifest, render
 from weirlog.models.network import Network
 from weirlog.models.request import JSON
 from weirlog.models.text import text_preparation
 from weirlog.models.tokenizer import Tokenizer
+from weirlog.models.untrusted_file import read
 
-FORMAT: Final = 1
-"""Version of the layout on disk; it grows when a release writes what an older one would misread."""
 MANIFEST: Final = "manifest.json"
 WEIGHTS: Final = "weights.safetensors"
-MANIFEST_LIMIT_BYTES: Final = 64 << 20  # a word vocabulary of a million entries takes 20 MiB
 WEIGHTS_LIMIT_BYTES: Final = 1 << 30
 
 CALIBRATION: Final = "calibration"
 """Where the table of false-positive rates stands among the metrics: a model need not have one, and older ones do not."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-class _Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    format: int
-    name: str
-    created: Annotated[str, Meta(max_length=64)]
-    network: Network
-    tokenizer: dict[str, Any]
-    text: Annotated[str, Meta(max_length=64)]
-    threshold: float
-    kinds: tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...]
-    metrics: dict[str, Any]
-    training: dict[str, Any]
-    kind_thresholds: dict[str, float] = {}
-    weights_sha256: str
-    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +125,7 @@ class Artifact:
         building = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=parent))
         try:
             building.chmod(0o755)
-            _write(building / MANIFEST, _render(manifest))
+            _write(building / MANIFEST, render(manifest))
             _write(building / WEIGHTS, weights)
             _sync_directory(building)
             # rename(2) replaces an empty directory at most, never one with something in it.
@@ -172,7 +152,7 @@ class Artifact:
             **({"kind_thresholds": dict(self.kind_thresholds)} if self.kind_thresholds else {}),
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
         }
-        return {**manifest, "digest": _digest(manifest)}, weights
+        return {**manifest, "digest": digest_of(manifest)}, weights
 
 
 def load(ref: str | Path) -> Artifact:
@@ -206,12 +186,12 @@ def list_shipped() -> list[str]:
 
 
 def _load_directory(directory: Path) -> Artifact:
-    manifest = _read_manifest(directory / MANIFEST)
+    manifest = read_manifest(directory / MANIFEST)
     path = directory / WEIGHTS
-    content = _read(path, WEIGHTS_LIMIT_BYTES)
+    content = read(path, WEIGHTS_LIMIT_BYTES)
     found = hashlib.sha256(content).hexdigest()
     if found != manifest.weights_sha256:
-        raise _changed(path, "SHA-256", manifest.weights_sha256, found)
+        raise changed(path, "SHA-256", manifest.weights_sha256, found)
     try:
         weights = safetensors.numpy.load(content)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
@@ -230,36 +210,6 @@ def _load_directory(directory: Path) -> Artifact:
         kind_thresholds=manifest.kind_thresholds,
         digest=manifest.digest,
     )
-
-
-def _read_manifest(path: Path) -> _Manifest:
-    content = _read(path, MANIFEST_LIMIT_BYTES)
-    try:
-        value = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path}: not JSON ({error}); copy the model again") from error
-    if not isinstance(value, dict):
-        raise ArtifactError(f"{path}: expected a JSON object, found {type(value).__name__}; copy the model again")
-    version = value.get("format")
-    if type(version) is int and version > FORMAT:
-        raise UnsupportedError(
-            f"{path}: format {version} is newer than {FORMAT}, the newest that this release reads; upgrade weirlog"
-        )
-    if version != FORMAT:
-        raise ArtifactError(
-            f"{path}: format {version!r} is unknown, expected {FORMAT}; train or import the model again"
-        )
-    expected = str(value.get("digest"))
-    found = _digest({key: item for key, item in value.items() if key != "digest"})
-    if expected != found:
-        raise _changed(path, "digest", expected, found)
-    # What the digest does not cover, white space and the like, must not vary either: one file, one content.
-    if _render(value) != content:
-        raise ArtifactError(f"{path}: same values, but not as weirlog writes them; copy the model again")
-    try:
-        return msgspec.convert(value, _Manifest)
-    except msgspec.ValidationError as error:
-        raise ArtifactError(f"{path}: {error}; train or import the model again") from error
 
 
 def _check(artifact: Artifact) -> None:
@@ -292,44 +242,6 @@ def _check(artifact: Artifact) -> None:
             raise ArtifactError(f"{name}: weight {weight} is {array.dtype} {array.shape}, expected float32 {shape}")
         if not np.isfinite(array).all():
             raise ArtifactError(f"{name}: weight {weight} holds numbers that are not finite; train it again")
-
-
-def _changed(path: Path, what: str, expected: str, found: str) -> ArtifactError:
-    return ArtifactError(
-        f"{path}: changed since it was written: {what} {expected} expected, {found} found; copy it again"
-    )
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    return value if math.isfinite(value) else _refuse_constant(text)
-
-
-def _digest(manifest: Mapping[str, Any]) -> str:
-    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _render(manifest: Mapping[str, Any]) -> bytes:
-    # ASCII: a tokenizer's characters may be lone surrogates, which UTF-8 cannot hold.
-    return (json.dumps(manifest, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
-
-
-def _read(path: Path, limit_bytes: int) -> bytes:
-    try:
-        if not path.is_file():
-            raise ArtifactError(f"{path}: no such file; the model is incomplete, copy it again")
-        with path.open("rb") as file:
-            content = file.read(limit_bytes + 1)
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > limit_bytes:
-        raise ArtifactError(f"{path}: longer than {limit_bytes >> 20} MiB, more than any model of ours")
-    return content
 
 
 def _write(path: Path, content: bytes) -> None:

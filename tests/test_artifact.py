@@ -17,8 +17,10 @@ from artifacts import random_artifact
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from weirlog.models.artifact import Artifact, _digest, _render, list_shipped, load, verify
+from weirlog.models.artifact import Artifact, list_shipped, load, verify
 from weirlog.models.errors import ArtifactError, UnsupportedError
+from weirlog.models.manifest import digest_of, render
+from weirlog.models.untrusted_file import read
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def rewrite(directory: Path, change: Callable[[dict[str, Any]], None]) -> None:
     manifest = json.loads(path.read_bytes())
     change(manifest)
     manifest.pop("digest", None)
-    path.write_bytes(_render({**manifest, "digest": _digest(manifest)}))
+    path.write_bytes(render({**manifest, "digest": digest_of(manifest)}))
 
 
 def test_what_was_saved_comes_back(saved: Path) -> None:
@@ -176,6 +178,16 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(copied: Path) -
     os.mkfifo(copied / "manifest.json")
     with pytest.raises(ArtifactError, match="manifest.json"):
         load(copied)
+
+
+def test_a_file_beyond_its_limit_is_refused_with_its_size_the_limit_and_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"12345")
+    assert read(path, 5) == b"12345"
+    with pytest.raises(
+        ArtifactError, match=r"weights\.safetensors: 5 bytes, longer than the limit of 4: .*copy it again"
+    ):
+        read(path, 4)
 
 
 def test_an_unknown_reference_is_told_with_what_there_is(tmp_path: Path) -> None:

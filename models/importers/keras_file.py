@@ -21,10 +21,10 @@ from weirlog.models.engines import FloatArray
 from weirlog.models.errors import ArtifactError
 from weirlog.models.importers.architecture import Architecture, Slot, keras_generation, read_architecture
 from weirlog.models.importers.chain import read_chain
-from weirlog.models.importers.files import parse_json
 from weirlog.models.importers.hdf5 import Hdf5, read_hdf5
 from weirlog.models.importers.vocabulary import read_vocabulary
 from weirlog.models.tokenizer import Level
+from weirlog.models.untrusted_file import parse_json
 
 CONFIG_LIMIT_BYTES: Final = 4 << 20
 FILE_LIMIT_BYTES: Final = 4 * WEIGHTS_LIMIT_BYTES

@@ -23,7 +23,7 @@ from weirlog.models.errors import ArtifactError
 from weirlog.models.importers import vocabulary
 from weirlog.models.importers.architecture import Architecture, keras_generation, read_architecture
 from weirlog.models.importers.chain import read_chain
-from weirlog.models.importers.files import parse_json, read
+from weirlog.models.untrusted_file import parse_json, read
 
 MODEL: Final = "model.json"
 WEIGHTS: Final = "weights.buf"

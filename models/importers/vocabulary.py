@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from weirlog.models.errors import ArtifactError
-from weirlog.models.importers.files import parse_json, read
 from weirlog.models.tokenizer import VOCABULARY_LIMIT, Tokenizer
+from weirlog.models.untrusted_file import parse_json, read
 
 LIMIT_BYTES: Final = 64 << 20
 """A vocabulary of a million words takes 20 MiB."""

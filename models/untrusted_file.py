@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,20 @@ def read(path: Path, limit_bytes: int) -> bytes:
     """
     try:
         if not path.is_file():  # a FIFO would block for ever
-            raise ArtifactError(f"{path}: no such file; name the file, or copy it again")
+            raise ArtifactError(f"{path}: no such file: the model is incomplete; copy it again, or name another")
         with path.open("rb") as file:
-            content = file.read(limit_bytes + 1)
+            size = os.fstat(file.fileno()).st_size
+            # Whatever the size said, no more than the limit is held: the file may still grow.
+            content = b"" if size > limit_bytes else file.read(limit_bytes + 1)
     except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > limit_bytes:
-        raise ArtifactError(f"{path}: longer than {limit_bytes} bytes, more than any model of this kind")
+        raise ArtifactError(
+            f"{path}: cannot be read: {error.strerror}; let this user read it, or copy it again"
+        ) from error
+    if max(size, len(content)) > limit_bytes:
+        raise ArtifactError(
+            f"{path}: {max(size, len(content))} bytes, longer than the limit of {limit_bytes}: no model has such a file; "
+            "name the right one, or copy it again"
+        )
     return content
 
 
