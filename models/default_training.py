@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,16 +36,18 @@ from weirlog.models.engines import FloatArray, engine
 from weirlog.models.epochs import Epoch
 from weirlog.models.evaluation import evaluate
 from weirlog.models.examples import Indices, examples
-from weirlog.models.fitting import Settings, fit
+from weirlog.models.fitting import Fitted, Settings, fit
 from weirlog.models.pool import (
     HOSTS,
     LONGEST,
     OTHER_QUOTA,
     QUOTAS,
+    SCORED_AT_ONCE,
     Draw,
     Pool,
     add_generated,
     add_long,
+    add_mined,
     add_rows,
     add_spliced,
 )
@@ -61,7 +64,6 @@ CALIBRATION_SEED: Final = 50_021
 """Of the generated rows whose scores become the table of false-positive rates."""
 CALIBRATION_ROWS: Final = 250_000
 """A rate of 5e-5 is then counted from ten requests; scoring them takes two minutes."""
-SCORED_AT_ONCE: Final = 20_000
 GENERATED_SHARE: Final = 0.55
 POOL_FACTOR: Final = 8
 """How many epochs' worth of generated rows there are to draw from."""
@@ -75,6 +77,11 @@ GENERATED: Final = "generated"
 LONG: Final = "long"
 LONG_QUOTA: Final = 8_000
 """Windows of long bodies an epoch while refining."""
+MINED: Final = "mined"
+MINED_FROM: Final = 600_000
+"""Fresh generated rows that the half-trained model is asked about: those it mistakes are the ones to learn from. Two minutes."""
+MINED_QUOTA: Final = 16_000
+"""Mined rows an epoch while refining."""
 GENERATED_ALONE: Final = 50_000
 """Generated rows an epoch where there is no labelled file."""
 PROBE_FALSE_ALERT_RATE: Final = 1e-4
@@ -119,7 +126,7 @@ class Recipe:
         refining_rate: the highest learning rate of those.
     """
 
-    epochs: int = 24
+    epochs: int = 30
     seed: int = 1
     rate: float = 3e-3
     batch: int = 128
@@ -164,42 +171,49 @@ def divide(pool: Pool, seed: int) -> Parts:
     return Parts(order[cut:], order[:cut][:VALIDATION_ROWS], {"sample": order[:cut], **held})
 
 
-def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Artifact | None = None) -> Artifact:
-    """Train the shipped model on labelled files, which may be none, and on generated traffic.
-
-    First on texts that are mostly short, for those teach the most in an hour; then, at a lower rate, with windows of
-    long bodies among them. The threshold is the lowest at which at most PLAIN_FALSE_ALERT_RATE of the held-out plain
-    requests alert, and FALSE_ALERT_RATE of the requests of real hosts that were left out. Blocks for half an hour on two cores.
+class _Course:
+    """A training in stages: each begins with the weights of the last, and may have rows that the last brought to light.
 
     Args:
-        files: labelled data.
         recipe: what can be varied.
-        created: when, ISO 8601.
-        start: a model to refine; the first part is then left out.
+        pool: all texts; may grow between two stages.
+        parts: what each row of it is for.
+        kinds: of attacks, as the network's second head numbers them.
+        tokenizer: None for one that is made of the rows trained on.
+        weights: to begin with; None for random ones.
     """
-    preset = PRESETS["detector"]
-    pool, quotas = gather(files, recipe)
-    parts = divide(pool, recipe.seed)
-    kinds = KINDS if start is None else start.kinds
-    tokenizer = (
-        start.tokenizer
-        if start is not None
-        else Tokenizer.fit((pool.texts[row] for row in parts.training), level="character")
-    )
-    network = preset.sized(tokenizer.size, len(kinds))
-    data = examples(pool.texts, pool.labels, kind_indices(pool.kinds, kinds), tokenizer, limit=LONGEST)
-    say(f"{len(pool.texts)} rows, {sum(quotas.values())} an epoch, {tokenizer.size} characters")
-    refining = {name: quota // 2 for name, quota in quotas.items()}
-    history: list[Epoch] = []
-    weights = None if start is None else start.weights
-    stages = [] if start is not None else [({**quotas, LONG: 0}, recipe.epochs, recipe.rate)]
-    stages.append(({**refining, LONG: LONG_QUOTA}, recipe.refining_epochs, recipe.refining_rate))
-    for stage, epochs, rate in stages:
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        pool: Pool,
+        parts: Parts,
+        kinds: tuple[str, ...],
+        tokenizer: Tokenizer | None = None,
+        weights: Mapping[str, FloatArray] | None = None,
+    ) -> None:
+        self._recipe = recipe
+        self._pool = pool
+        self._validation = parts.validation
+        self._training = parts.training
+        self._kinds = kinds
+        training_texts = (pool.texts[row] for row in parts.training)
+        self.tokenizer = tokenizer or Tokenizer.fit(training_texts, level="character")
+        self.network = PRESETS["detector"].sized(self.tokenizer.size, len(kinds))
+        self.weights = weights
+        self.history: list[Epoch] = []
+
+    def run(self, quotas: Mapping[str, int], epochs: int, rate: float) -> Fitted:
+        """Train for some epochs of so many rows of each group, the rate falling from `rate` to 0; blocks for minutes each."""
+        preset = PRESETS["detector"]
+        pool, recipe = self._pool, self._recipe
+        data = examples(pool.texts, pool.labels, kind_indices(pool.kinds, self._kinds), self.tokenizer, limit=LONGEST)
+        say(f"{len(pool.texts)} rows, {sum(quotas.values())} an epoch, {self.tokenizer.size} characters")
         fitted = fit(
-            network,
+            self.network,
             data,
-            parts.validation,
-            epoch_rows=Draw(pool.groups, parts.training, stage, recipe.seed + len(history)),
+            self._validation,
+            epoch_rows=Draw(pool.groups, self._training, quotas, recipe.seed + len(self.history)),
             epochs=epochs,
             batch_size=recipe.batch,
             optimizer=preset.optimizer,
@@ -207,35 +221,76 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
             clip_norm=preset.clip_norm,
             settings=Settings(seed=recipe.seed, warm_up=0.03, decay=True),
             progress=_Log(),
-            start=weights,
+            start=self.weights,
         )
-        weights = fitted.weights
-        history += fitted.history
-    plain, hosts = ([pool.texts[row] for row in parts.held_out[name]] for name in ("plain", HOSTS))
+        self.weights = fitted.weights
+        self.history += fitted.history
+        return fitted
+
+    def mine(self, model: Artifact) -> None:
+        """Let the generated rows that `model` finds hardest be trained on from the next stage on."""
+        before = len(self._pool.texts)
+        add_mined(self._pool, TRAINING_SEED + self._recipe.seed + 1, MINED_FROM, MINED, partial(score_texts, model))
+        mined = np.arange(before, len(self._pool.texts))
+        say(f"{len(mined)} hard rows of {MINED_FROM}, {sum(self._pool.labels[before:])} of them attacks")
+        self._training = np.concatenate([self._training, mined])
+
+
+def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Artifact | None = None) -> Artifact:
+    """Train the shipped model on labelled files, which may be none, and on generated traffic.
+
+    First on texts that are mostly short, for those teach the most in an hour; then, at a lower rate, with windows of
+    long bodies among them, and with those of many fresh rows that the model still mistakes. The thresholds are set by
+    `with_thresholds`. Blocks for about an hour on two cores.
+
+    Args:
+        files: labelled data.
+        recipe: what can be varied.
+        created: when, ISO 8601.
+        start: a model to refine; the first part is then left out.
+    """
+    pool, quotas = gather(files, recipe)
+    parts = divide(pool, recipe.seed)
+    if start is None:
+        course = _Course(recipe, pool, parts, KINDS)
+        course.run({**quotas, LONG: 0}, recipe.epochs, recipe.rate)
+    else:
+        course = _Course(recipe, pool, parts, start.kinds, start.tokenizer, start.weights)
+    preset = PRESETS["detector"]
     untold = Artifact(
         name="default",
         created=created,
-        network=network,
-        tokenizer=tokenizer,
+        network=course.network,
+        tokenizer=course.tokenizer,
         text=preset.text,
         threshold=0.5,
-        weights=fitted.weights,
-        kinds=kinds,
+        weights=course.weights or {},
+        kinds=start.kinds if start is not None else KINDS,
         training={
             "preset": preset.name,
             "recipe": asdict(recipe),
             "refines": None if start is None else start.digest,
             "files": {path.name: file_digest(path) for path in files},
             "rows_an_epoch": dict(quotas),
-            "generated_rows": quotas[GENERATED] * POOL_FACTOR,
+            "generated_rows": quotas[GENERATED] * POOL_FACTOR + MINED_FROM,
             "generator_seeds": {"training": TRAINING_SEED + recipe.seed, "held_out": HELD_OUT_SEED},
-            "validation_loss": [round(epoch.validation_loss, 5) for epoch in history],
             "versions": versions(),
         },
     )
-    artifact = with_thresholds(untold, plain, hosts)
+    course.mine(untold)
+    refining = {name: quota // 2 for name, quota in quotas.items()}
+    fitted = course.run(
+        {**refining, LONG: LONG_QUOTA, MINED: MINED_QUOTA}, recipe.refining_epochs, recipe.refining_rate
+    )
+    losses: list[JSON] = [round(epoch.validation_loss, 5) for epoch in course.history]
+    refined = replace(
+        untold, weights=fitted.weights, training={**untold.training, "validation_loss": losses}, digest=""
+    )
+    plain, hosts = ([pool.texts[row] for row in parts.held_out[name]] for name in ("plain", HOSTS))
+    artifact = with_thresholds(refined, plain, hosts)
+    labels = np.asarray(pool.labels)
     metrics: dict[str, JSON] = {
-        name: evaluate(fitted.score(rows), data.labels[rows], artifact.threshold).to_json()
+        name: evaluate(fitted.score(rows), labels[rows], artifact.threshold).to_json()
         for name, rows in parts.held_out.items()
         if len(rows)
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -16,8 +16,10 @@ from weirlog.models.corpus import Labelled
 from weirlog.models.corpus.attacks import attack_kind, attack_value
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.harmless import harmless
+from weirlog.models.corpus.traffic import traffic
 from weirlog.models.corpus.values import paragraph, sentence
 from weirlog.models.dataset import Row
+from weirlog.models.engines import FloatArray
 from weirlog.models.examples import Indices
 from weirlog.models.text import text_preparation
 
@@ -39,6 +41,11 @@ QUOTAS: Final[Mapping[str, int]] = {
 """Rows an epoch of each file; of a file not named here OTHER_QUOTA."""
 OTHER_QUOTA: Final = 8_000
 HOSTS: Final = "hosts"
+MINED_SHARE: Final = 0.05
+"""Of all generated rows: so many harmless ones are kept for being hard, and half as many attacks."""
+HOPELESS: Final = 0.03
+CERTAIN: Final = 0.9
+SCORED_AT_ONCE: Final = 20_000
 _HOST: Final = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -108,6 +115,33 @@ def add_long(pool: Pool, seed: int, count: int, group: str, *, attack_share: flo
             if len(text) <= LONGEST and len(attack) < LONGEST // 4:
                 pool.add(text, int(bool(attack)), kind, group)
                 count -= 1
+
+
+def add_mined(pool: Pool, seed: int, count: int, group: str, score: Callable[[Sequence[str]], FloatArray]) -> None:
+    """Add those of `count` generated rows that a model is most mistaken about, harmless ones above all.
+
+    Args:
+        pool: to add to.
+        seed: of the generated rows.
+        count: how many to ask about.
+        group: of the rows that are added.
+        score: texts → (n,) probabilities of an attack.
+    """
+    fresh = Pool()
+    add_generated(fresh, traffic(seed, attack_share=0.2), count, group)
+    scores = np.concatenate(
+        [score(fresh.texts[at : at + SCORED_AT_ONCE]) for at in range(0, len(fresh.texts), SCORED_AT_ONCE)]
+    )
+    attack = np.asarray(fresh.labels) > 0
+    # What is scored as harmless without any doubt is an attack that cannot be told from its text: a lone quote, `a=1`.
+    doubtful = (scores > HOPELESS) & (scores < CERTAIN)
+    for rows, mistake, share in (
+        (np.flatnonzero(~attack), scores, MINED_SHARE),
+        (np.flatnonzero(attack & doubtful), 1 - scores, MINED_SHARE / 2),
+    ):
+        hardest = rows[np.argsort(-mistake[rows], kind="stable")][: round(share * len(scores))]
+        for row in hardest.tolist():
+            pool.add(fresh.texts[row], fresh.labels[row], fresh.kinds[row], group)
 
 
 def add_spliced(pool: Pool, seed: int, share: float) -> None:

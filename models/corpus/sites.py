@@ -10,6 +10,7 @@ from typing import Final
 from weirlog.models.corpus import values
 from weirlog.models.corpus.grammar import Chance, Terminal
 from weirlog.models.corpus.harmless import HARMLESS, harmless
+from weirlog.models.corpus.headers import ODD_HEADERS, odd_header, user_agent
 from weirlog.models.corpus.words import NOUNS, VERBS
 from weirlog.models.request import JSON
 
@@ -297,19 +298,15 @@ def _raw(chance: Chance) -> Draft:
 _SITES: Final[tuple[Callable[[Chance], Draft], ...]] = (
     *[_rest] * 8, *[_page] * 8, *[_form] * 6, *[_asset] * 5, *[_graphql] * 1, *[_wordpress] * 2, *[_admin_tool] * 2, *[_telemetry] * 2, _health, _upload, _long_text, _raw,
 )  # fmt: skip
-_AGENTS: Final = (
-    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "curl/8.5.0", "okhttp/4.12.0", "python-requests/2.32.3",
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "Dart/3.4 (dart:io)", "kube-probe/1.29", "PostmanRuntime/7.39.0", "Go-http-client/1.1",
-    "Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/AP1A.240405.002)", "MyApp/3.2.1 (com.example.app; build:118; iOS 17.5.1) Alamofire/5.9.1",
-)  # fmt: skip
 
 
 def site_request(chance: Chance) -> Draft:
     """Return a request of a random application, harmless throughout."""
     draft = chance.pick(_SITES)(chance)
-    draft.headers["user-agent"] = chance.pick(_AGENTS)
+    draft.headers["user-agent"] = user_agent(chance)
     if chance.maybe(0.3):
         draft.headers["referer"] = values.url(chance)
+    if chance.maybe(ODD_HEADERS):
+        name, value = odd_header(chance)
+        draft.headers[name] = value
     return draft

@@ -26,6 +26,8 @@ DIGITS: Final = "0123456789"
 ALPHANUMERIC: Final = LOWER + LOWER.upper() + DIGITS
 HEXADECIMAL: Final = "0123456789abcdef"
 BASE64_URL: Final = ALPHANUMERIC + "-_"
+DEVELOPMENT_URLS: Final = 0.01
+"""Share of addresses that point into the local network: as rare on a site as they are like a forged one."""
 _TOP_LEVEL: Final = (
     "com",
     "com",
@@ -203,7 +205,7 @@ def _development_url(chance: Chance) -> str:
 def url(chance: Chance) -> str:
     path = "/".join(slug(chance).replace(" ", "-") for _ in range(chance.number(0, 3)))
     ending = chance.pick(("", "", ".html", ".php", "/", ".aspx", ".jpg"))
-    if chance.maybe(0.04):
+    if chance.maybe(DEVELOPMENT_URLS):
         return _development_url(chance)
     address = f"{chance.pick(('https', 'https', 'https', 'http'))}://{host(chance)}/{path}{ending if path else ''}"
     if chance.maybe(0.4):
