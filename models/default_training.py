@@ -56,6 +56,7 @@ from weirlog.models.quality_page import page
 from weirlog.models.request import JSON
 from weirlog.models.tokenizer import Tokenizer
 from weirlog.models.training import file_digest, kind_indices, threshold_at, versions
+from weirlog.models.windows import cut
 
 TRAINING_SEED: Final = 20_261
 HELD_OUT_SEED: Final = 70_003
@@ -330,18 +331,10 @@ def with_thresholds(artifact: Artifact, plain: Sequence[str], hosts: Sequence[st
 
 
 def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:
-    """Return (n,) probabilities with the NumPy engine; of a text longer than the network, that of its worst window."""
-    reading = artifact.network.sequence
-    step = reading.length - reading.overlap
-    pieces, owners = [], []
-    for owner, text in enumerate(texts):
-        for start in range(0, max(1, len(text) - reading.overlap), step):
-            pieces.append(text[start : start + reading.length])
-            owners.append(owner)
-    probability = engine("auto", artifact).score(artifact.tokenizer.encode(pieces)).probability
-    scores = np.zeros(len(texts), np.float32)
-    np.maximum.at(scores, np.asarray(owners), probability)
-    return scores
+    """Return (n,) probabilities with the fastest engine, as a detector gives them."""
+    windows = cut(artifact.tokenizer.encode(texts), artifact.network.sequence)
+    probability, _ = windows.worst(engine("auto", artifact).score(windows.batch).probability)
+    return probability
 
 
 def calibrate_default(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_ROWS) -> Calibration:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,30 +12,15 @@ import numpy as np
 from weirlog.models import engines
 from weirlog.models.artifact import Artifact, load
 from weirlog.models.duplicates import VerdictCache
-from weirlog.models.engines import Engine, FloatArray, IntArray, ReuseLimits, Scores, TokenBatch
+from weirlog.models.engines import Engine, FloatArray, ReuseLimits, Scores, TokenBatch
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import ArtifactError
 from weirlog.models.explanation import explain
 from weirlog.models.known_benign import KnownBenign
-from weirlog.models.network import Sequence as Reading
 from weirlog.models.request import Request
 from weirlog.models.text import CanonicalText, PlainText, text_preparation
 from weirlog.models.verdict import Explanation, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Token sequences cut into what the network reads at once.
-
-    Attributes:
-        batch: the windows of the first sequence, then of the second, and so on; at least one of each.
-        first: (n,) each sequence's first window.
-        skipped: (windows,) how many ids of its sequence stand before each.
-    """
-
-    batch: TokenBatch
-    first: IntArray
-    skipped: IntArray
+from weirlog.models.windows import Windows, cut
 
 
 class Detector:
@@ -106,8 +91,8 @@ class Detector:
     def classify(self, requests: Sequence[Request]) -> list[Verdict]:
         """Return a verdict for each request, in their order.
 
-        The worst window speaks for a text that is longer than the network reads at once. Texts that are equal are
-        scored once, in this call and for as long as they are remembered.
+        The worst window speaks for a text that is longer than the network reads at once, see `Windows.worst`. Texts that
+        are equal are scored once, in this call and for as long as they are remembered.
 
         Blocks for one pass of tokenizer and engine over the different texts, and for an explanation of each attack that
         may be known to be benign. Memory is about 12 bytes a character.
@@ -118,7 +103,7 @@ class Detector:
         new = [text for text in different if text not in known]
         if new:
             windows = cut(self._tokenizer.encode(new), self._reading)
-            verdicts = self._verdicts(self._engine.score(windows.batch), windows.first)
+            verdicts = self._verdicts(windows, self._engine.score(windows.batch))
             self._seen.keep(new, verdicts)
             known.update(zip(new, verdicts, strict=True))
         judged = [known[text] for text in texts]
@@ -171,52 +156,16 @@ class Detector:
             explanations.append(explain(text, starts[seen], ends[seen], traces[winner]))
         return explanations
 
-    def _verdicts(self, scores: Scores, first: IntArray) -> list[Verdict]:
+    def _verdicts(self, windows: Windows, scores: Scores) -> list[Verdict]:
         # A score that is no number comes of an overflow that only a hostile text can cause: an attack.
-        probability = np.nan_to_num(scores.probability, nan=1.0)
-        worst = np.maximum.reduceat(probability, first)
+        probability, winners = windows.worst(np.nan_to_num(scores.probability, nan=1.0))
         if scores.kind is None:
-            return [Verdict(score, self.threshold) for score in worst.tolist()]
-        winners = first
-        if len(first) < len(probability):
-            parts = np.split(probability, first[1:])
-            winners = first + np.array([part.argmax() for part in parts], np.int32)
+            return [Verdict(score, self.threshold) for score in probability.tolist()]
         kinds = scores.kind[winners].argmax(axis=1)
         return [
             Verdict(score, self._kind_thresholds.get(name, self.threshold), name)
-            for score, name in zip(worst.tolist(), map(self.kinds.__getitem__, kinds.tolist()), strict=True)
+            for score, name in zip(probability.tolist(), map(self.kinds.__getitem__, kinds.tolist()), strict=True)
         ]
-
-
-def cut(batch: TokenBatch, reading: Reading) -> Windows:
-    """Return the windows of each sequence: the whole of it, unless it is longer and the network asks for windows.
-
-    Neighbours share `reading.overlap` ids, so that what one cuts in two the next has whole; the last window ends where
-    the sequence ends.
-    """
-    count = len(batch)
-    if reading.overlong != "windows" or not count or int(batch.lengths.max()) <= reading.length:
-        return Windows(batch, np.arange(count, dtype=np.int32), np.zeros(count, np.int32))
-    pieces: list[IntArray] = []
-    first: list[int] = []
-    skipped: list[int] = []
-    lengths: list[int] = []
-    start = 0
-    for length in batch.lengths.tolist():
-        first.append(len(lengths))
-        final = max(0, length - reading.length)
-        begins = [*range(0, final, reading.length - reading.overlap), final]
-        for begin in begins:
-            size = min(length, reading.length)
-            pieces.append(batch.ids[start + begin : start + begin + size])
-            skipped.append(begin)
-            lengths.append(size)
-        start += length
-    return Windows(
-        TokenBatch(np.concatenate(pieces), np.array(lengths, np.int32)),
-        np.array(first, np.int32),
-        np.array(skipped, np.int32),
-    )
 
 
 def _ends(traces: list[FloatArray]) -> FloatArray:

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from artifacts import random_artifact
-from contracts.engine import ragged, random_sequences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
 from weirlog.models.artifact import Artifact
-from weirlog.models.detector import Detector, cut, load_detector
+from weirlog.models.detector import Detector, load_detector
 from weirlog.models.engines import FloatArray, Scores, TokenBatch
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import ArtifactError, UnsupportedError
@@ -24,6 +23,7 @@ from weirlog.models.network import Sequence
 from weirlog.models.presets import PRESETS
 from weirlog.models.request import JSON, Request
 from weirlog.models.text import CanonicalText, TextField
+from weirlog.models.windows import cut
 
 
 @pytest.fixture(scope="module")
@@ -136,32 +136,6 @@ def test_a_model_in_a_directory_is_loaded_with_its_name_and_digest(artifact: Art
     assert detector.engine == "numba"
     with pytest.raises(UnsupportedError, match="abacus"):
         load_detector(tmp_path / "model", engine="abacus")
-
-
-@given(
-    lengths=st.lists(st.integers(0, 40), min_size=1, max_size=5), length=st.integers(1, 12), overlap=st.integers(0, 11)
-)
-def test_windows_cover_every_id_and_share_the_overlap(lengths: list[int], length: int, overlap: int) -> None:
-    reading = Sequence(length, overlong="windows", overlap=min(overlap, length - 1))
-    sequences = random_sequences(lengths, 1000)
-    windows = cut(ragged(sequences), reading)
-    starts = np.cumsum(windows.batch.lengths) - windows.batch.lengths
-    last = [*windows.first[1:], len(windows.batch)]
-    for sequence, begin, end in zip(sequences, windows.first, last, strict=True):
-        covered = 0
-        for window in range(begin, end):
-            size, skipped = int(windows.batch.lengths[window]), int(windows.skipped[window])
-            ids = windows.batch.ids[starts[window] : starts[window] + size].tolist()
-            assert ids == sequence[skipped : skipped + size]
-            assert size == min(length, len(sequence))
-            assert window == begin or covered - skipped >= reading.overlap
-            covered = skipped + size
-        assert covered == len(sequence)
-
-
-def test_a_network_that_truncates_reads_one_window() -> None:
-    windows = cut(ragged([[1] * 50, [2]]), Sequence(10))
-    assert len(windows.batch) == 2
 
 
 # Explanations
