@@ -1,0 +1,49 @@
+"""The cheap rival that a model is compared with."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from weirlog.models.rival import compare, train_rival
+
+ATTACKS = [f"get /item\nid={number}' or '1'='1" for number in range(20)]
+HARMLESS = [f"get /item\nid={number}&name=blue" for number in range(20)]
+
+
+def _write(path: Path, numbers: range) -> None:
+    rows = []
+    for number in numbers:
+        for label, value in ((1, f"{number}' or '1'='1"), (0, f"{number} blue")):
+            rows.append(f'|{{"method":"get","path":"/item","query":{{"id":"{value}"}}}}|,{label}\n')
+    with gzip.open(path, "wt") as file:
+        file.writelines(rows)
+
+
+def test_it_tells_attacks_from_harmless_texts_by_their_characters() -> None:
+    rival = train_rival([*ATTACKS, *HARMLESS], [1] * len(ATTACKS) + [0] * len(HARMLESS))
+    attack, harmless = rival(["post /user\nname=x' or '1'='1", "post /user\nname=blue 7"])
+    assert attack > 0.5 > harmless
+
+
+def test_both_are_measured_on_the_files_that_are_left_out_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weirlog.models.rival.GENERATED_ROWS", 200)
+    _write(tmp_path / "seen.csv.gz", range(40))
+    _write(tmp_path / "unseen.csv.gz", range(40, 60))
+    asked: list[str] = []
+
+    def ours(texts: list[str]) -> np.ndarray:
+        asked.extend(texts)
+        return np.array([0.9 if "'" in text else 0.1 for text in texts], np.float32)
+
+    ((name, measured, rival),) = compare(sorted(tmp_path.iterdir()), ["unseen"], ours)
+    assert name == "unseen"
+    assert measured.rows == rival.rows == len(asked) == 40
+    assert measured.auc == 1.0
+    assert rival.auc is not None
+    assert rival.auc > 0.9
