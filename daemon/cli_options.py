@@ -34,7 +34,12 @@ def _parse_threshold(text: str) -> Threshold:
 
 
 FormatOption = Annotated[
-    str, typer.Option("--format", callback=_check_format, help="auto, hapi, combined or nginx-json.")
+    str,
+    typer.Option(
+        "--format",
+        callback=_check_format,
+        help="auto, or one of the log formats by name: hapi, combined, nginx-json, caddy, …",
+    ),
 ]
 EngineOption = Annotated[
     str, typer.Option("--engine", callback=_check_engine, help="auto, numba, numpy or tensorflow.")

@@ -43,8 +43,7 @@ from weirlog.daemon.secret import SECRET_SCHEMA, Secret, SecretText, resolve_sec
 from weirlog.daemon.threshold import FORMS, OWN, Threshold, ThresholdError, parse_threshold
 from weirlog.daemon.tuning import TuningFile, read_tuning
 
-FORMATS = ("auto", "hapi", "combined", "nginx-json")
-LATER_FORMATS = ("caddy", "traefik", "envoy", "haproxy", "alb", "ecs")
+FORMATS = ("auto", "hapi", "combined", "nginx-json", "caddy", "traefik", "envoy", "haproxy", "alb", "ecs")
 GROUP_KEYS = ("client", "kind", "path", "source")
 
 Whole: TypeAlias = Annotated[int, Strict()]
@@ -73,8 +72,6 @@ def _check_text(value: str) -> str:
 def _check_format(value: object) -> str:
     if isinstance(value, Mapping):
         refuse(f"a mapping of fields is not taken by this version; expected one of {', '.join(FORMATS)}")
-    if value in LATER_FORMATS:
-        refuse(f"{value} is not known to this version; expected one of {', '.join(FORMATS)}")
     if not isinstance(value, str) or value not in FORMATS:
         refuse(f"{shown(value)} is no log format; expected one of {', '.join(FORMATS)}")
     return value
@@ -157,7 +154,7 @@ class FileSource(Section):
     type: Literal["file"]
     name: Name = NAME
     paths: tuple[PathPattern, ...] = Field(min_length=1, description="a list of paths, which may hold * and ?")
-    format: Format = Field(default="auto", description="log format; auto finds out from the first lines")
+    format: Format = Field(default="auto", description="log format; auto finds out line by line")
     start_at: Literal["end", "beginning"] = Field(
         default="end", description="where to start in files never seen before"
     )
@@ -178,7 +175,7 @@ class KafkaSource(Section):
     group: Text = Field(default="weirlog", description="consumer group")
     client: Annotated[Literal["kafka-python"], BeforeValidator(_check_client)] = Field(default="kafka-python")
     start_at: Literal["end", "beginning"] = Field(default="end", description="where a group without offsets starts")
-    format: Format = Field(default="auto", description="log format; auto finds out from the first messages")
+    format: Format = Field(default="auto", description="log format; auto finds out message by message")
     silent_after: Patience | None = SILENT_AFTER
     security: Security | None = None
 

@@ -10,16 +10,14 @@ from rich.text import Text
 
 from weirlog.daemon.printable import printable
 from weirlog.models.detector import Detector
-from weirlog.models.errors import UnparsableError
-from weirlog.models.formats import FORMATS, LogFormat
-from weirlog.models.formats import log_format as make_format
+from weirlog.models.formats import LogFormat
+from weirlog.models.formats.auto import AutoFormat
 from weirlog.models.formats.plain import PlainFormat
 from weirlog.models.request import Request
 from weirlog.models.text import CanonicalText, TextField
 from weirlog.models.verdict import Explanation
 
 SHOWN_CHARACTERS = 4_000
-AUTO = "auto"
 
 
 def explain(line: bytes, log_format: LogFormat, detector: Detector, console: Console) -> None:
@@ -28,8 +26,10 @@ def explain(line: bytes, log_format: LogFormat, detector: Detector, console: Con
     Raises:
         UnparsableError: the line is of no known format.
     """
-    request = log_format.parse(line)
-    found = _format_found(line, log_format)
+    if isinstance(log_format, AutoFormat):
+        found, request = log_format.identify(line)
+    else:
+        found, request = log_format.name, log_format.parse(line)
     verdict = detector.classify([request])[0]
     explanation = detector.explain(request)
     table = Table.grid(padding=(0, 2))
@@ -47,20 +47,6 @@ def explain(line: bytes, log_format: LogFormat, detector: Detector, console: Con
     table.add_row("verdict", Text(judged, style="bold red" if verdict.is_attack else "bold green"))
     table.add_row("model", f"{detector.name} {detector.digest[:12]}")
     console.print(table)
-
-
-def _format_found(line: bytes, log_format: LogFormat) -> str:
-    """Return the name of the format that `auto` found, or of the one that was asked for."""
-    if log_format.name != AUTO:
-        return log_format.name
-    for name in FORMATS:
-        if name != AUTO:
-            try:
-                make_format(name).parse(line)
-            except UnparsableError:
-                continue
-            return name
-    raise AssertionError("auto reads nothing that no format reads")
 
 
 def _request_line(request: Request) -> str:

@@ -27,6 +27,7 @@ from weirlog.daemon.config import (
     json_schema,
 )
 from weirlog.daemon.config_report import describe, find_warnings
+from weirlog.models import formats
 
 
 @pytest.fixture
@@ -240,12 +241,20 @@ def test_a_wrong_value_is_named_with_what_is_expected(load: Load, section: str, 
     assert said in found[path]
 
 
+def test_the_configuration_knows_the_formats_that_there_are() -> None:
+    assert set(config_sections.FORMATS) == set(formats.FORMATS)
+
+
 @pytest.mark.parametrize(
     ("keys", "path", "said"),
     [
         ({"client": "confluent"}, "client", "the supported value is kafka-python"),
         ({"client": "librdkafka"}, "client", "expected 'kafka-python'"),
-        ({"format": "caddy"}, "format", "not known to this version; expected one of auto, hapi, combined, nginx-json"),
+        (
+            {"format": "iis"},
+            "format",
+            "'iis' is no log format; expected one of auto, hapi, combined, nginx-json, caddy",
+        ),
         ({"format": "{method: $.verb}"}, "format", "a mapping of fields is not taken by this version"),
         ({"format": "jsonl"}, "format", "'jsonl' is no log format"),
         ({"topics": "[a b]"}, "topics[0]", "'a b' is no topic"),

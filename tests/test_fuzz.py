@@ -17,6 +17,7 @@ import pytest
 from artifacts import random_artifact
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_lines import SAMPLES
 
 from weirlog.daemon.printable import printable
 from weirlog.models.errors import UnparsableError
@@ -111,7 +112,7 @@ LINES = st.one_of(
     SOUP,
     st.builds(
         lambda line, at, length, soup: line[:at] + soup + line[at + length :],
-        st.sampled_from([COMBINED, HAPI, NGINX_JSON]),
+        st.sampled_from([COMBINED, HAPI, NGINX_JSON, *SAMPLES]),
         st.integers(0, 250),
         st.integers(0, 40),
         SOUP,

@@ -5,10 +5,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Protocol
 
+from weirlog.models.formats.alb import AlbFormat
 from weirlog.models.formats.auto import AutoFormat
+from weirlog.models.formats.caddy import CaddyFormat
 from weirlog.models.formats.combined import CombinedFormat
+from weirlog.models.formats.ecs import EcsFormat
+from weirlog.models.formats.envoy import EnvoyFormat
 from weirlog.models.formats.hapi import HapiFormat
+from weirlog.models.formats.haproxy import HaproxyFormat
 from weirlog.models.formats.nginx_json import NginxJsonFormat
+from weirlog.models.formats.traefik import TraefikFormat
 from weirlog.models.request import Request
 
 
@@ -32,7 +38,13 @@ class LogFormat(Protocol):
 
 
 FORMATS: MappingProxyType[str, type[LogFormat]] = MappingProxyType(
-    {known.name: known for known in (AutoFormat, CombinedFormat, HapiFormat, NginxJsonFormat)}
+    {
+        known.name: known
+        for known in (
+            *(AutoFormat, CombinedFormat, HapiFormat, NginxJsonFormat),
+            *(AlbFormat, CaddyFormat, EcsFormat, EnvoyFormat, HaproxyFormat, TraefikFormat),
+        )
+    }
 )
 """Every format by its name."""
 

@@ -13,24 +13,22 @@ from __future__ import annotations
 import re
 
 from weirlog.models.errors import UnparsableError
-from weirlog.models.formats.hapi import ADDRESS_CHARACTERS
+from weirlog.models.formats.carrier import without_container
 from weirlog.models.formats.moments import common_time
+from weirlog.models.formats.quoted import QUOTED, unescape
+from weirlog.models.formats.request_parts import request_of
 from weirlog.models.formats.target import decode_text, split_request_line, split_target
 from weirlog.models.request import Request
 
-# Possessive throughout: a line that does not match fails in one pass, whatever its quotes and backslashes.
-_QUOTED = rb'"((?:[^"\\]++|\\.)*+)"'
 # The client chooses the user's name and may put a `[` there, but no unescaped quote: the time is the first bracket
 # that one follows.
 _TIME = re.compile(rb" \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] (?=\")")
 _AFTER_TIME = re.compile(
-    _QUOTED + rb" (\d{3}|-) (?:\d++|-)(?: " + _QUOTED + rb" " + _QUOTED + rb"(?: " + _QUOTED + rb")?)?(?= |$)",
+    QUOTED + rb" (\d{3}|-) (?:\d++|-)(?: " + QUOTED + rb" " + QUOTED + rb"(?: " + QUOTED + rb")?)?(?= |$)",
     re.DOTALL,
 )
 _VIRTUAL_HOST_PORT = re.compile(rb"[^ :]+:\d{1,5}")
 _ADDRESS = re.compile(rb"[0-9a-fA-F.:]*[.:][0-9a-fA-F.:]*")
-_ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([\"\\bnrtvf]))")
-_CONTROL = {b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b"f": b"\f"}
 
 
 class CombinedFormat:
@@ -43,6 +41,7 @@ class CombinedFormat:
     name = "combined"
 
     def parse(self, line: bytes) -> Request:
+        line = without_container(line)
         time = _TIME.search(line)
         if time is None:
             raise UnparsableError("no time such as [10/Oct/2000:13:55:36 -0700] before a quoted request")
@@ -51,24 +50,20 @@ class CombinedFormat:
             raise UnparsableError("after the time, no quoted request with status and size, or it is cut short")
         virtual_host, client = _split_front(line[: time.start()])
         request, status, referer, agent, forwarded = rest.groups()
-        method, raw_target = split_request_line(_unescape(request))
+        method, raw_target = split_request_line(unescape(request, letters=True))
         target = split_target(raw_target)
         headers = {}
         for name, value in (("referer", referer), ("user-agent", agent), ("x-forwarded-for", forwarded)):
             if value is not None and value != b"-":
-                headers[name] = decode_text(_unescape(value))
-        return Request(
-            visible={
-                "method": method,
-                "query": target.query,
-                "path": target.path,
-                "statusCode": None if status == b"-" else int(status),
-                "requestPayload": None,
-            },
-            client=None if client == b"-" else decode_text(client)[:ADDRESS_CHARACTERS],
+                headers[name] = decode_text(unescape(value, letters=True))
+        return request_of(
+            method,
+            target,
+            status=decode_text(status),
+            client=decode_text(client),
             time=common_time(time[1].decode("ascii")),
-            host=target.host or (None if virtual_host is None else decode_text(virtual_host)[:ADDRESS_CHARACTERS]),
-            headers=headers or None,
+            host=None if virtual_host is None else decode_text(virtual_host),
+            headers=headers,
         )
 
 
@@ -84,13 +79,3 @@ def _split_front(front: bytes) -> tuple[bytes | None, bytes]:
     ):
         return parts[0], parts[1]
     return None, parts[0]
-
-
-def _unescape(raw: bytes) -> bytes:
-    return _ESCAPE.sub(_unescape_one, raw) if b"\\" in raw else raw
-
-
-def _unescape_one(match: re.Match[bytes]) -> bytes:
-    if match[1] is not None:
-        return bytes.fromhex(match[1].decode("ascii"))
-    return _CONTROL.get(match[2], match[2])

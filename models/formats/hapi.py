@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from weirlog.models.errors import UnparsableError
+from weirlog.models.formats.json_fields import header_texts
 from weirlog.models.formats.json_line import decode_object
+from weirlog.models.formats.request_parts import ADDRESS_CHARACTERS
 from weirlog.models.request import DESCRIPTIVE_FIELDS, JSON, Request
 
-ADDRESS_CHARACTERS = 256
-"""More of a client's address is not kept: the longest name of a host has 253."""
 _TIME_LIMIT_MS = 1e14  # the year 5138
 
 
@@ -29,7 +29,7 @@ class HapiFormat:
         for key in ("method", "path"):
             if not isinstance(log.get(key), str):
                 raise UnparsableError(f"the object has no text `{key}`, which the reference schema requires")
-        headers = _headers(log.get("headers"))
+        headers = header_texts(log.get("headers"))
         source = log.get("source")
         address = None
         if isinstance(source, dict):
@@ -47,18 +47,6 @@ class HapiFormat:
             host=headers.get("host"),
             headers=headers or None,
         )
-
-
-def _headers(headers: JSON) -> dict[str, str]:
-    if not isinstance(headers, dict):
-        return {}
-    texts = {}
-    for name, value in headers.items():
-        if isinstance(value, list):
-            value = ", ".join(item for item in value if isinstance(item, str))
-        if isinstance(value, str):
-            texts[name.lower()] = value
-    return texts
 
 
 def _seconds(timestamp: JSON) -> float | None:

@@ -11,9 +11,10 @@ import re
 from typing import Final
 
 from weirlog.models.errors import UnparsableError
-from weirlog.models.formats.hapi import ADDRESS_CHARACTERS
+from weirlog.models.formats.json_fields import first_text, first_value
 from weirlog.models.formats.json_line import decode_json, decode_object
 from weirlog.models.formats.moments import any_time
+from weirlog.models.formats.request_parts import request_of
 from weirlog.models.formats.target import Target, decode_form, split_request_line, split_target
 from weirlog.models.request import JSON, Request
 
@@ -34,7 +35,6 @@ HEADERS: Final = {
     "content-type": ("content_type", "http_content_type"),
 }
 _FORM = re.compile(r"[\w.\[\]%+-]+=", re.ASCII)
-_STATUS = re.compile(r"[1-9]\d{2}", re.ASCII)
 
 
 class NginxJsonFormat:
@@ -51,19 +51,16 @@ class NginxJsonFormat:
     def read(self, log: dict[str, JSON]) -> Request:
         """Return the request of a line already decoded."""
         method, target = _method_and_target(log)
-        headers = {name: value for name, keys in HEADERS.items() if (value := _text(log, keys))}
-        return Request(
-            visible={
-                "method": method,
-                "query": target.query,
-                "path": target.path,
-                "statusCode": _status(_first(log, STATUS)),
-                "requestPayload": read_body(_first(log, BODY), headers.get("content-type", "")),
-            },
-            client=_text(log, CLIENT)[:ADDRESS_CHARACTERS] or None,
-            time=any_time(_first(log, TIME)),
-            host=target.host or _text(log, HOST) or None,
-            headers=headers or None,
+        headers = {name: value for name, keys in HEADERS.items() if (value := first_text(log, keys))}
+        return request_of(
+            method,
+            target,
+            status=first_value(log, STATUS),
+            body=read_body(first_value(log, BODY), headers.get("content-type", "")),
+            client=first_text(log, CLIENT),
+            time=any_time(first_value(log, TIME)),
+            host=first_text(log, HOST),
+            headers=headers,
         )
 
 
@@ -92,43 +89,19 @@ def _read_text_body(body: str, content_type: str) -> JSON:
 
 
 def _method_and_target(log: dict[str, JSON]) -> tuple[str, Target]:
-    method = _text(log, METHOD)
-    raw = _text(log, RAW_TARGET)
+    method = first_text(log, METHOD)
+    raw = first_text(log, RAW_TARGET)
     if method and raw:
-        arguments = _text(log, ARGUMENTS)
+        arguments = first_text(log, ARGUMENTS)
         # `$uri` is decoded already, but it cannot be told from `$request_uri` once logged; a model undoes further
         # layers anyhow, so that decoding it again costs nothing.
         if arguments and "?" not in raw:
             raw = f"{raw}?{arguments}"
         return method.lower(), split_target(raw.encode())
-    line = _text(log, REQUEST_LINE)
+    line = first_text(log, REQUEST_LINE)
     if line:
         method, target = split_request_line(line.encode())
         return method, split_target(target)
     raise UnparsableError(
         "the object has neither `method` and `uri` nor `request`, in any known spelling, or they are empty"
     )
-
-
-def _first(log: dict[str, JSON], keys: tuple[str, ...]) -> JSON:
-    """Return the first value that says something."""
-    for key in keys:
-        value = log.get(key)
-        if value is not None and value not in ("", "-"):
-            return value
-    return None
-
-
-def _text(log: dict[str, JSON], keys: tuple[str, ...]) -> str:
-    """Return the first text that says something, or an empty one."""
-    for key in keys:
-        value = log.get(key)
-        if isinstance(value, str) and value not in {"", "-"}:
-            return value
-    return ""
-
-
-def _status(value: JSON) -> int | None:
-    if isinstance(value, str) and _STATUS.fullmatch(value):
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1000 else None
