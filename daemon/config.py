@@ -15,25 +15,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from weirlog.daemon.config_alerts import Alerts, Redaction
 from weirlog.daemon.config_errors import ConfigurationError, Problem, problems_of
-from weirlog.daemon.config_sections import (
-    Alerts,
-    Batch,
-    FileSink,
-    FileSource,
-    Http,
-    KafkaSink,
-    KafkaSource,
-    Model,
-    Outbox,
-    Redaction,
-    Section,
-    Security,
-    SelfWatch,
-    Sink,
-    Source,
-    WebhookSink,
-)
+from weirlog.daemon.config_model import Model
+from weirlog.daemon.config_sections import Batch, Http, Outbox, Section, Security, SelfWatch
+from weirlog.daemon.config_sinks import FileSink, KafkaSink, Sink, WebhookSink
+from weirlog.daemon.config_sources import FileSource, KafkaSource, Source
 from weirlog.daemon.config_types import FilePath, Listen, LoadContext, refuse, shown
 from weirlog.daemon.secret import Secret
 from weirlog.daemon.yaml_file import YamlError, read_yaml

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from weirlog.daemon import config_sections as sections
+from weirlog.daemon import config as configured
 from weirlog.daemon.config import Config
 from weirlog.pipeline.gaps import Gap
 from weirlog.pipeline.metrics import Metrics
@@ -27,9 +27,9 @@ def build_sources(
 
 
 def _source(
-    section: sections.Source, config: Config, clock: Clock, metrics: Metrics, on_gap: Callable[[Gap], None] | None
+    section: configured.Source, config: Config, clock: Clock, metrics: Metrics, on_gap: Callable[[Gap], None] | None
 ) -> Source:
-    if isinstance(section, sections.FileSource):
+    if isinstance(section, configured.FileSource):
         from weirlog.pipeline.sources.checkpoint import Checkpoint
         from weirlog.pipeline.sources.file import FileSource
         from weirlog.pipeline.sources.files import Pace
@@ -60,13 +60,13 @@ def _source(
     )
 
 
-def build_sink(section: sections.Sink, clock: Clock) -> Sink:
+def build_sink(section: configured.Sink, clock: Clock) -> Sink:
     """Return a configured sink; it connects when it first delivers."""
-    if isinstance(section, sections.FileSink):
+    if isinstance(section, configured.FileSink):
         from weirlog.pipeline.sinks.file import FileSink
 
         return FileSink(section.name, section.path)
-    if isinstance(section, sections.WebhookSink):
+    if isinstance(section, configured.WebhookSink):
         from weirlog.pipeline.sinks.webhook import WebhookSink
 
         return WebhookSink(
@@ -88,7 +88,7 @@ def build_sink(section: sections.Sink, clock: Clock) -> Sink:
     )
 
 
-def _security(section: sections.Security | None) -> KafkaSecurity | None:
+def _security(section: configured.Security | None) -> KafkaSecurity | None:
     from weirlog.pipeline.kafka_client import KafkaSecurity
 
     if section is None:

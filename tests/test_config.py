@@ -15,7 +15,14 @@ from configurations import HIDDEN, LEAST, Load, kafka, load_text, problems, secr
 from pydantic import BaseModel
 
 from weirlog.daemon import config as config_module
-from weirlog.daemon import config_sections
+from weirlog.daemon import (
+    config_alerts,
+    config_formats,
+    config_model,
+    config_sections,
+    config_sinks,
+    config_sources,
+)
 from weirlog.daemon.config import (
     Config,
     ConfigurationError,
@@ -184,11 +191,12 @@ def test_unknown_keys_are_found_in_every_section(load: Load, section: str, path:
 def test_every_section_is_known_to_the_table_that_names_neighbours() -> None:
     sections = {
         kind
-        for kind in vars(config_sections).values()
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind.__module__ == config_sections.__name__
+        for module in (config_sections, config_sources, config_model, config_alerts, config_sinks)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not BaseModel
     }
     # A Section has no keys of its own, and a Redaction is written as a word or a list.
-    expected = sections - {config_sections.Section, config_sections.Redaction} | {Config}
+    expected = sections - {config_sections.Section, config_alerts.Redaction} | {Config}
     assert set(config_module._MODELS.values()) == expected
 
 
@@ -242,7 +250,7 @@ def test_a_wrong_value_is_named_with_what_is_expected(load: Load, section: str, 
 
 
 def test_the_configuration_knows_the_formats_that_there_are() -> None:
-    assert set(config_sections.FORMATS) == set(formats.FORMATS)
+    assert set(config_formats.FORMATS) == set(formats.FORMATS)
 
 
 @pytest.mark.parametrize(
