@@ -24,13 +24,13 @@ import numpy as np
 
 from weirlog.daemon.logs import configure_logging
 from weirlog.models.artifact import Artifact, load
-from weirlog.models.detector import cut
 from weirlog.models.duplicates import VerdictCache
 from weirlog.models.engines import FloatArray, ReuseLimits, Scores, TokenBatch, engine
 from weirlog.models.errors import ModelError
 from weirlog.models.keras_network import build, load_weights
 from weirlog.models.tokenizer import pad
 from weirlog.models.verdict import Verdict
+from weirlog.models.windows import cut
 
 KERAS_PREDICT = "keras-predict"
 NUMBA_AVX2 = "numba-avx2"

@@ -60,8 +60,9 @@ _PLAIN = re.compile(r"[ -$'-\[\]-~\n]*+")  # printable ASCII without % & \, and 
 _REPEAT = re.compile(rf"(.)\1{{{REPEAT_LIMIT},}}", re.DOTALL)
 _PAIR = re.compile(r"(.)\1", re.DOTALL)
 _OPAQUE = re.compile(rf"[a-z0-9_-]{{{OPAQUE_CHARACTERS},}}+")
-_OPAQUE_SHAPE = str.maketrans(dict.fromkeys("abcdefghijklmnopqrstuvwxyz0123456789_-", "a"))
-_OPAQUE_RUN = "a" * OPAQUE_CHARACTERS
+_OPAQUE_SHAPE = bytes.maketrans(_SMALL + _DIGITS + b"_-", b"a" * 38)
+_OPAQUE_RUN = b"a" * OPAQUE_CHARACTERS
+_BASE64_RUNS = bytes(code if code in _CAPITALS + _SMALL + _DIGITS + b"+/_-" else ord(" ") for code in range(256))
 _SPACES = re.compile(r"  +")
 
 # What databases and web servers fold to ASCII ("best fit") beyond Unicode's own compatibility mappings.
@@ -134,36 +135,49 @@ class Canonicaliser:
         if is_plain(value):
             return value.lower()
         value = _unescape(value)
+        if not _base64_runs(value):
+            return _shorten(self._folded(value))
         pieces = []
         start = 0
         for match in _BASE64.finditer(value):
             decoded = _base64_text(match[0])
             if decoded is not None:
-                pieces.append(value[start : match.end()].translate(self._folding))
-                pieces.append(_unescape(decoded).translate(self._folding).join(DECODED))
+                pieces.append(self._folded(value[start : match.end()]))
+                pieces.append(self._folded(_unescape(decoded)).join(DECODED))
                 start = match.end()
             elif _is_binary(match[0]):
-                pieces.append(value[start : match.start() + 8].translate(self._folding) + GAP)
+                pieces.append(self._folded(value[start : match.start() + 8]) + GAP)
                 start = match.end() - 4
-        pieces.append(value[start:].translate(self._folding))
+        pieces.append(self._folded(value[start:]))
         return _shorten("".join(pieces))
+
+    def _folded(self, value: str) -> str:
+        # Of printable ASCII the folding is lower case, which costs a tenth.
+        return value.lower() if value.isascii() and value.isprintable() else value.translate(self._folding)
 
 
 def is_plain(value: str, lines: int = 1) -> bool:
     """Return whether lower-casing is all that `canonical` would do to each of `lines` lines; may say no where it is.
 
-    It costs 3 µs for 150 characters and spares the rest for nearly every request of ordinary traffic.
+    It costs 2 µs for 100 characters and spares the rest for nearly every request of ordinary traffic.
     """
     if _PLAIN.fullmatch(value) is None or "  " in value or value.count("\n") != lines - 1:
         return False
     if len(value) < BASE64_CHARACTERS:
         return True
     lower = value.lower()
-    if lower != value and any(_base64_text(run) is not None or _is_binary(run) for run in _BASE64.findall(value)):
-        return False
-    return not _has_repeat(lower) and (
-        len(value) < OPAQUE_CHARACTERS or _OPAQUE_RUN not in lower.translate(_OPAQUE_SHAPE)
-    )
+    if lower != value:
+        for run in _base64_runs(value):
+            # Up to two `=` may follow that count towards what is binary.
+            if len(run) + 2 >= BINARY_CHARACTERS or _base64_text(run) is not None:
+                return False
+    return not _has_repeat(lower) and not _has_opaque(lower)
+
+
+def _base64_runs(value: str) -> list[str]:
+    """Return the runs that are long enough for Base64 and have a capital, without which one is taken for none."""
+    runs = value.encode("ascii", "replace").translate(_BASE64_RUNS).split()
+    return [run.decode("ascii") for run in runs if len(run) >= BASE64_CHARACTERS and not run.islower()]
 
 
 def _has_repeat(value: str) -> bool:
@@ -176,12 +190,17 @@ def _has_repeat(value: str) -> bool:
     )
 
 
+def _has_opaque(value: str) -> bool:
+    # As bytes, which takes a tenth of what the pattern takes.
+    return len(value) >= OPAQUE_CHARACTERS and _OPAQUE_RUN in value.encode("ascii", "replace").translate(_OPAQUE_SHAPE)
+
+
 def _shorten(value: str) -> str:
     if "  " in value:
         value = _SPACES.sub(" ", value)
     if len(value) > REPEAT_LIMIT and _has_repeat(value):
         value = _REPEAT.sub(lambda match: match[1] * REPEAT_LIMIT, value)
-    if len(value) >= OPAQUE_CHARACTERS:
+    if _has_opaque(value):
         # The last four stay for a comment's `--`; nothing else of an attack can be spelt in these characters.
         value = _OPAQUE.sub(lambda match: match[0][:8] + GAP + match[0][-4:], value)
     return value
@@ -231,7 +250,8 @@ def _base64_text(run: str) -> str | None:
     whole = _base64_part(run)
     if whole is not None or "/" not in run:
         return whole
-    return " ".join(text for part in run.split("/") if (text := _base64_part(part)) is not None) or None
+    parts = [part for part in run.split("/") if len(part) >= BASE64_CHARACTERS]
+    return " ".join([text for part in parts if (text := _base64_part(part)) is not None]) or None
 
 
 def _is_binary(run: str) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, Protocol, TypeAlias
 
 from weirlog.models.canonical import GAP, LETTER, OTHER, Canonicaliser, is_plain
@@ -198,20 +198,20 @@ class DetectionText:
     def _read(self, request: Request) -> tuple[str, str, str, Sequence[_Leaf]]:
         """Return the text, and what it was made of: method, path and leaves."""
         method, path = request.method, request.path
-        leaves = list(islice(self._leaves(request), FAST_LEAVES + 1))
-        text = "\n".join([f"{method} {path}", *[f"{key}={value}" for _, key, value in leaves]])
+        walk = self._leaves(request)
+        leaves = list(islice(walk, FAST_LEAVES + 1))
         # Tested as one text, a typical request costs a few microseconds; value by value it would be ten times that.
+        text = _joined(method, path, leaves)
         if len(leaves) <= FAST_LEAVES and len(text) <= LINE_CHARACTERS and is_plain(text, 1 + len(leaves)):
             return text.lower(), method, path, leaves
         canonical = self._canonical
         method = _cut(canonical(method), METHOD_CHARACTERS)
         path = _cut(canonical(path), LINE_CHARACTERS)
         leaves = _fitting(
-            ((scope, canonical(key), canonical(value)) for scope, key, value in self._leaves(request)),
+            ((scope, canonical(key), canonical(value)) for scope, key, value in chain(leaves, walk)),
             TEXT_CHARACTERS - LINE_CHARACTERS - METHOD_CHARACTERS - 2,
         )
-        text = "\n".join([f"{method} {path}", *[f"{key}={value}" for _, key, value in leaves]])
-        return text, method, path, leaves
+        return _joined(method, path, leaves), method, path, leaves
 
     def _lay_out(self, text: str, method: str, path: str, leaves: Sequence[_Leaf]) -> CanonicalText:
         start = len(method) + 1
@@ -224,14 +224,26 @@ class DetectionText:
         return CanonicalText(text, tuple(fields))
 
     def _leaves(self, request: Request) -> Iterator[_Leaf]:
-        yield from _walk("query", request.query)
-        yield from _walk("body", request.body)
-        for name, value in sorted(request.headers.items()) if request.headers else ():
+        """Yield every value of query, body and telling headers, in the log's order, with its dotted key."""
+        for scope, root in (("query", request.query), ("body", request.body)):
+            if isinstance(root, dict):
+                for key, value in root.items():
+                    if isinstance(value, str):
+                        yield scope, key, value
+                    else:
+                        yield from _walk(scope, key, value)
+            elif root or isinstance(root, (bool, int, float)):
+                yield from _walk(scope, "items" if isinstance(root, list) else "raw", root)
+        for name, value in sorted(self._telling(request.headers)) if request.headers else ():
+            yield "header", name, value
+
+    def _telling(self, headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        for name, value in headers.items():
             if name in UNSHOWN_HEADERS or name.startswith("sec-"):
                 continue
             tells = self._is_known_to_tell if len(value) <= TELLING_CHARACTERS else self._is_telling
             if tells(name, value):
-                yield "header", name, value
+                yield name, value
 
     def _is_telling(self, name: str, value: str) -> bool:
         ordinary = _ORDINARY_AGENT if name == "user-agent" else _ORDINARY_HEADER
@@ -248,28 +260,27 @@ def _tells(lower: str) -> bool:
     return False
 
 
-def _walk(scope: str, root: JSON) -> Iterator[_Leaf]:
-    """Yield every value below `root` with its dotted key, in the log's order. Does not recurse."""
-    if not root and not isinstance(root, (bool, int, float)):
-        return
-    top = "items" if isinstance(root, list) else "raw"
-    stack: list[tuple[str | None, JSON]] = [(None, root)]
+def _walk(scope: str, key: str, root: JSON) -> Iterator[_Leaf]:
+    """Yield `root`, or every value below it, with its dotted key, in the log's order. Does not recurse."""
+    stack: list[tuple[str, JSON]] = [(key, root)]
     while stack:
-        prefix, value = stack.pop()
+        key, value = stack.pop()
         if isinstance(value, str):
-            yield scope, top if prefix is None else prefix, value
+            yield scope, key, value
         elif isinstance(value, (dict, list)) and value:
-            if prefix is not None and len(prefix) > PREFIX_CHARACTERS:
-                yield scope, prefix, ""  # the key in full, once
-                prefix = prefix[:PREFIX_CHARACTERS] + "..."
+            if len(key) > PREFIX_CHARACTERS:
+                yield scope, key, ""  # the key in full, once
+                key = key[:PREFIX_CHARACTERS] + "..."
             if isinstance(value, list):
-                stack.extend((prefix or top, item) for item in reversed(value))
-            elif prefix is None:
-                stack.extend(reversed(value.items()))
+                stack.extend((key or "raw", item) for item in reversed(value))
             else:
-                stack.extend((f"{prefix}.{key}", item) for key, item in reversed(value.items()))
+                stack.extend((f"{key}.{name}", item) for name, item in reversed(value.items()))
         else:
-            yield scope, top if prefix is None else prefix, _scalar(value)
+            yield scope, key, _scalar(value)
+
+
+def _joined(method: str, path: str, leaves: Iterable[_Leaf]) -> str:
+    return "\n".join([f"{method} {path}", *[f"{key}={value}" for _, key, value in leaves]])
 
 
 def _scalar(value: JSON) -> str:

@@ -28,13 +28,14 @@ class Windows:
         """Return (n,) each sequence's probability, and (n,) the window that it comes from: its most suspicious.
 
         Args:
-            probability: (windows,) an attack in each.
+            probability: (windows,) an attack in each; none is NaN.
         """
         if len(self.first) == len(probability):
             return probability, self.first
-        parts = np.split(probability, self.first[1:])
-        winners = self.first + np.array([part.argmax() for part in parts], np.int32)
-        return probability[winners], winners
+        worst = np.maximum.reduceat(probability, self.first)
+        sizes = np.diff(self.first, append=len(probability))
+        are_worst = np.flatnonzero(probability == np.repeat(worst, sizes))
+        return worst, are_worst[np.searchsorted(are_worst, self.first)].astype(np.int32)
 
 
 def cut(batch: TokenBatch, reading: Reading) -> Windows:
@@ -46,23 +47,17 @@ def cut(batch: TokenBatch, reading: Reading) -> Windows:
     count = len(batch)
     if reading.overlong != "windows" or not count or int(batch.lengths.max()) <= reading.length:
         return Windows(batch, np.arange(count, dtype=np.int32), np.zeros(count, np.int32))
-    pieces: list[IntArray] = []
-    first: list[int] = []
-    skipped: list[int] = []
-    lengths: list[int] = []
-    start = 0
-    for length in batch.lengths.tolist():
-        first.append(len(lengths))
-        final = max(0, length - reading.length)
-        begins = [*range(0, final, reading.length - reading.overlap), final]
-        for begin in begins:
-            size = min(length, reading.length)
-            pieces.append(batch.ids[start + begin : start + begin + size])
-            skipped.append(begin)
-            lengths.append(size)
-        start += length
+    # All at once: one text of a batch that is too long must not cost a loop over all of them.
+    lengths = batch.lengths.astype(np.int64)
+    final = np.maximum(0, lengths - reading.length)
+    step = reading.length - reading.overlap
+    counts = -(-final // step) + 1
+    first = np.cumsum(counts) - counts
+    number = np.arange(counts.sum()) - np.repeat(first, counts)
+    skipped = np.minimum(number * step, np.repeat(final, counts))
+    sizes = np.repeat(np.minimum(lengths, reading.length), counts)
+    starts = np.repeat(np.cumsum(lengths) - lengths, counts) + skipped
+    places = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
     return Windows(
-        TokenBatch(np.concatenate(pieces), np.array(lengths, np.int32)),
-        np.array(first, np.int32),
-        np.array(skipped, np.int32),
+        TokenBatch(batch.ids[places], sizes.astype(np.int32)), first.astype(np.int32), skipped.astype(np.int32)
     )

@@ -131,7 +131,16 @@ def test_every_value_has_a_line_with_its_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "line"), [("<x>", "raw=<x>"), (["a"], "items=a"), ({"raw": "<x>"}, "raw=<x>"), (7, "raw=7"), (0, "raw=0")]
+    ("body", "line"),
+    [
+        ("<x>", "raw=<x>"),
+        (["a"], "items=a"),
+        ({"raw": "<x>"}, "raw=<x>"),
+        (7, "raw=7"),
+        (0, "raw=0"),
+        ({"": ["x"]}, "raw=x"),
+        ({"": "x"}, "=x"),
+    ],
 )
 def test_a_body_that_is_no_object_is_named_as_formats_name_it(body: JSON, line: str) -> None:
     assert detection(request(body=body)).text == f"get /\n{line}"
