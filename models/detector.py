@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from weirlog.models import engines
@@ -123,7 +123,7 @@ class Detector:
             ceiling = self.known_benign.ceiling(requests[place], explanation.field)
             if ceiling is not None and ceiling >= self.threshold:
                 # The ceiling itself is still benign, a threshold is already an attack.
-                verdicts[place] = replace(verdicts[place], threshold=math.nextafter(ceiling, math.inf))
+                verdicts[place] = msgspec.structs.replace(verdicts[place], threshold=math.nextafter(ceiling, math.inf))
         return verdicts
 
     def explain(self, request: Request) -> Explanation | None:

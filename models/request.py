@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias, Union
+
+import msgspec
 
 JSON: TypeAlias = Union[bool, int, float, str, list["JSON"], dict[str, "JSON"], None]
 
@@ -12,8 +13,8 @@ DESCRIPTIVE_FIELDS = frozenset({"timestamp", "headers", "source", "route", "resp
 """Fields of the reference schema that describe the host, the client or the answer; the reference model drops them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+# One is made for every line: a Struct takes a fifth of the time of a frozen dataclass.
+class Request(msgspec.Struct, frozen=True):
     """One HTTP request as logged.
 
     Attributes:

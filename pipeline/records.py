@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import msgspec
+
 if TYPE_CHECKING:
     from weirlog.pipeline.ledger import Ledger
 
@@ -33,8 +35,8 @@ class Partition:
     key: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Receipt:
+# Receipts and records are made for every line: a Struct takes a fifth of the time of a frozen dataclass.
+class Receipt(msgspec.Struct, frozen=True, eq=False):
     """One record's place in its partition's Ledger; settled exactly once; a stale epoch is ignored."""
 
     ledger: Ledger
@@ -43,8 +45,7 @@ class Receipt:
     position: Position
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Record:
+class Record(msgspec.Struct, frozen=True, eq=False):
     """The raw bytes of one log line (newline and carriage return stripped) or message; never changed.
 
     Attributes:
