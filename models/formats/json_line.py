@@ -21,7 +21,7 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 def begins_object(line: bytes) -> bool:
     """Return whether a line can only be a JSON object, if it is anything."""
-    return line.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] == b"{"
+    return line.startswith(b"{") or line.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] == b"{"
 
 
 def decode_object(line: bytes) -> dict[str, JSON]:

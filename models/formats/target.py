@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from weirlog.models.errors import UnparsableError
 from weirlog.models.request import JSON
@@ -19,8 +21,7 @@ _OLD_REQUEST_LINE = re.compile(rb"([A-Za-z_-]+) ([/*].*|[a-zA-Z][a-zA-Z0-9+.-]*:
 _ABSOLUTE = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]*://([^/?#]*)(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a request went.
 
     Attributes:
@@ -64,17 +65,13 @@ def split_target(raw: bytes) -> Target:
             host = decode_text(absolute[1]) or None
             raw = absolute[2] or b"/"
     path, _, query = raw.partition(b"?")
-    return Target(decode_text(unquote_to_bytes(path)), decode_form(query), host)
+    return Target(decode_text(_unquoted(path)), decode_form(query), host)
 
 
 def decode_form(raw: bytes) -> dict[str, JSON]:
     """Return the parameters of a query or of a form body; `+` is a space, a key without `=` has an empty value."""
     parameters: dict[str, JSON] = {}
-    for part in raw.split(b"&", PARAMETER_LIMIT - 1) if raw else ():
-        if not part:
-            continue
-        encoded_key, _, encoded_value = part.partition(b"=")
-        key, value = _decode_part(encoded_key), _decode_part(encoded_value)
+    for key, value in _pairs(raw) if raw else ():
         known = parameters.get(key)
         if known is None:
             parameters[key] = value
@@ -85,5 +82,22 @@ def decode_form(raw: bytes) -> dict[str, JSON]:
     return parameters
 
 
+def _pairs(raw: bytes) -> Iterator[tuple[str, str]]:
+    if b"%" not in raw and raw.isascii():  # most are: decoding them at once takes a third of the time
+        for text in raw.replace(b"+", b" ").decode("ascii").split("&", PARAMETER_LIMIT - 1):
+            if text:
+                key, _, value = text.partition("=")
+                yield key, value
+        return
+    for part in raw.split(b"&", PARAMETER_LIMIT - 1):
+        if part:
+            encoded_key, _, encoded_value = part.partition(b"=")
+            yield _decode_part(encoded_key), _decode_part(encoded_value)
+
+
 def _decode_part(raw: bytes) -> str:
-    return decode_text(unquote_to_bytes(raw.replace(b"+", b" ")))
+    return decode_text(_unquoted(raw.replace(b"+", b" ")))
+
+
+def _unquoted(raw: bytes) -> bytes:
+    return unquote_to_bytes(raw) if b"%" in raw else raw
