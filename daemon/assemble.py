@@ -13,6 +13,7 @@ import structlog
 
 from weirlog.daemon.config import Config, Model
 from weirlog.daemon.connect import build_sink, build_sources
+from weirlog.daemon.log_formats import parser_of
 from weirlog.daemon.metrics import PrometheusMetrics
 from weirlog.daemon.web.server import WebServer
 from weirlog.daemon.web.state import RefusedError, WebState
@@ -42,9 +43,9 @@ from weirlog.pipeline.timing import Clock, Deadline
 log = structlog.get_logger(__name__)
 
 CHANNEL_RECORDS = 4096
+"""Some 30 micro-batches wait between the sources and the scorer: enough to keep it busy over a slow poll."""
 THREADS_LIMIT = 4
 """Of judging threads, where the configuration names no number: past it they wait for the interpreter's lock."""
-"""Some 30 micro-batches wait between the sources and the scorer: enough to keep it busy over a slow poll."""
 MAX_IN_FLIGHT = 16384
 """Records of one source between read and settled; with lines of 1 kB, some 16 MB."""
 RESTART_PARTS = ("sources", "sinks", "batch", "outbox", "selfwatch", "state_dir", "http")
@@ -180,7 +181,7 @@ class Assembly:
     def _judge(self, config: Config, detector: Detector) -> Judge:
         return Judge(
             detector,
-            {source.name: log_format(source.format) for source in self.config.sources},
+            {source.name: parser_of(source.format) for source in self.config.sources},
             _redactor(config),
             self._clock,
             self.metrics,

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from weirlog.daemon import cli_alerts, cli_bench, cli_models, cli_options, cli_training, cli_tune, exit_status
-from weirlog.daemon.cli_options import EngineOption, FormatOption, ModelOption, ThresholdOption
+from weirlog.daemon.cli_options import EngineOption, LogFormatOption, ModelOption, ThresholdOption
 from weirlog.daemon.threshold import OWN
 
 app = typer.Typer(
@@ -98,7 +98,7 @@ def demo(
 @app.command()
 def score(
     inputs: Annotated[list[str] | None, typer.Argument(metavar="[INPUT]…", help="Files, .gz, .zst, or -.")] = None,
-    format: FormatOption = "auto",  # noqa: A002 - the option's name
+    format: LogFormatOption = "auto",  # noqa: A002 - the option's name
     model: ModelOption = "default",
     threshold: ThresholdOption = None,
     engine: EngineOption = "auto",
@@ -121,7 +121,7 @@ def score(
 @app.command()
 def explain(
     line: Annotated[str | None, typer.Argument(help="One log line; - reads it from standard input.")] = None,
-    format: FormatOption = "auto",  # noqa: A002 - the option's name
+    format: LogFormatOption = "auto",  # noqa: A002 - the option's name
     model: ModelOption = "default",
     threshold: ThresholdOption = None,
     text: Annotated[
@@ -132,8 +132,8 @@ def explain(
     from rich.console import Console
 
     from weirlog.daemon.explain import explain as explain_line
+    from weirlog.daemon.log_formats import parser_of
     from weirlog.models.detector import load_detector
-    from weirlog.models.formats import log_format
     from weirlog.models.formats.plain import PlainFormat
 
     if (line is None) == (text is None):
@@ -146,7 +146,7 @@ def explain(
     payload = sys.stdin.buffer.readline() if given == "-" else str(given).encode("utf-8", "surrogateescape")
     explain_line(
         payload.rstrip(b"\r\n"),
-        log_format(format) if text is None else PlainFormat(),
+        parser_of(format) if text is None else PlainFormat(),
         detector,
         Console(highlight=False, markup=False),
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from weirlog.daemon.printable import printable
 from weirlog.daemon.threshold import OWN, Threshold, ThresholdError, parse_threshold
+
+if TYPE_CHECKING:
+    from weirlog.daemon.config_formats import FieldMapping
 
 
 def _check_format(name: str) -> str:
@@ -33,12 +36,42 @@ def _parse_threshold(text: str) -> Threshold:
         raise typer.BadParameter(str(error)) from None
 
 
+def _parse_format(text: str) -> str | FieldMapping:
+    if not text.lstrip().startswith("{"):
+        return _check_format(text)
+    from pydantic import ValidationError
+
+    from weirlog.daemon.config_errors import problems_of
+    from weirlog.daemon.config_formats import FieldMapping
+    from weirlog.daemon.yaml_file import YamlError, parse_yaml
+
+    try:
+        document = parse_yaml(text)
+    except YamlError as error:
+        raise typer.BadParameter(f"the mapping {error}") from None
+    try:
+        return FieldMapping.model_validate(document.content)
+    except ValidationError as error:
+        found = problems_of(error, document, {(): FieldMapping})
+        raise typer.BadParameter("; ".join(f"{problem.path}: {problem.message}" for problem in found)) from None
+
+
 FormatOption = Annotated[
     str,
     typer.Option(
         "--format",
         callback=_check_format,
         help="auto, or one of the log formats by name: hapi, combined, nginx-json, caddy, …",
+    ),
+]
+LogFormatOption = Annotated[
+    Any,  # str | FieldMapping: pydantic is loaded only where there is a mapping
+    typer.Option(
+        "--format",
+        parser=_parse_format,
+        metavar="FORMAT",
+        help="auto, a log format by name (hapi, combined, nginx-json, caddy, …), or a mapping as the configuration has "
+        "it: '{method: $.req.verb, path: $.req.url}'.",
     ),
 ]
 EngineOption = Annotated[

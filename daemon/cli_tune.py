@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from weirlog.daemon import exit_status
-from weirlog.daemon.cli_options import EngineOption, FormatOption, ModelOption, ThresholdOption, resolve
+from weirlog.daemon.cli_options import EngineOption, LogFormatOption, ModelOption, ThresholdOption, resolve
 from weirlog.daemon.printable import printable
 
 
@@ -22,7 +22,7 @@ def tune(
     alerts_per_day: Annotated[
         float, typer.Option("--alerts-per-day", min=0.001, max=1e9, help="How many false alerts a day are bearable.")
     ],
-    format: FormatOption = "auto",  # noqa: A002 - the option's name
+    format: LogFormatOption = "auto",  # noqa: A002 - the option's name
     model: ModelOption = "default",
     engine: EngineOption = "auto",
     threshold: ThresholdOption = None,
@@ -55,18 +55,18 @@ def tune(
     looked at instead. Nothing changes before the file that --out writes is named in the configuration.
     """
     from weirlog.daemon.lines import InputError, read_lines, size_of
+    from weirlog.daemon.log_formats import parser_of
     from weirlog.daemon.progress import progress_bar
     from weirlog.daemon.tune import Survey
     from weirlog.daemon.tune_proposal import ProposalError, Tuner, to_tuning
     from weirlog.daemon.tune_report import report, show
     from weirlog.daemon.tuning import write_tuning
     from weirlog.models.detector import load_detector
-    from weirlog.models.formats import log_format
     from weirlog.pipeline.redaction import Redactor
 
     score, fp_rate = resolve(threshold and threshold.at_volume(per_day))
     detector = load_detector(model, engine=engine, threshold=score, fp_rate=fp_rate)
-    survey = Survey(detector, log_format(format), Redactor(), certain)
+    survey = Survey(detector, parser_of(format), Redactor(), certain)
     errors = Console(stderr=True, highlight=False, markup=False)
     failures = []
     with progress_bar(errors, size_of(logs)) as bar:

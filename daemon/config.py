@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from weirlog.daemon.config_alerts import Alerts, Redaction
 from weirlog.daemon.config_errors import ConfigurationError, Problem, problems_of
+from weirlog.daemon.config_formats import FieldMapping
 from weirlog.daemon.config_model import Model
 from weirlog.daemon.config_sections import Batch, Http, Outbox, Section, Security, SelfWatch
 from weirlog.daemon.config_sinks import FileSink, KafkaSink, Sink, WebhookSink
@@ -30,6 +31,7 @@ __all__ = [
     "Batch",
     "Config",
     "ConfigurationError",
+    "FieldMapping",
     "FileSink",
     "FileSource",
     "Http",
@@ -106,7 +108,9 @@ class Config(Section):
 _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     (): Config,
     ("sources", "file"): FileSource,
+    ("sources", "file", "format", "mapping"): FieldMapping,
     ("sources", "kafka"): KafkaSource,
+    ("sources", "kafka", "format", "mapping"): FieldMapping,
     ("sources", "kafka", "security"): Security,
     ("model",): Model,
     ("batch",): Batch,

@@ -94,8 +94,11 @@ def problems_of(
 
 
 def _without_type(place: KeyPath) -> KeyPath:
-    """Drop the `type` that pydantic writes behind the index of a source or sink."""
-    return place[:2] + place[3:] if len(place) > 2 and place[0] in {"sources", "sinks"} else place
+    """Drop the `type` that pydantic writes behind the index of a source or sink, and the sort of its format."""
+    if len(place) < 3 or place[0] not in {"sources", "sinks"}:
+        return place
+    place = place[:2] + place[3:]
+    return place[:3] + place[4:] if place[2:3] == ("format",) else place
 
 
 def _worded(

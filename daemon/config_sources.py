@@ -10,7 +10,6 @@ from weirlog.daemon.config_formats import Format
 from weirlog.daemon.config_sections import NAME, Name, Patience, Section, Security, Text, Topic
 from weirlog.daemon.config_types import Broker, PathPattern, Size, refuse
 
-
 SILENT_AFTER = Field(
     default=None,
     description="a notice when nothing has come for so long; null for a source that may be silent for ever",

@@ -12,7 +12,9 @@ from typing import TextIO
 from rich.console import Console
 
 from weirlog.daemon import exit_status
+from weirlog.daemon.config_formats import FieldMapping
 from weirlog.daemon.lines import STANDARD_INPUT, InputError, read_lines, size_of
+from weirlog.daemon.log_formats import parser_of
 from weirlog.daemon.printable import printable
 from weirlog.daemon.progress import progress_bar
 from weirlog.daemon.score import LineScorer, Tally
@@ -20,14 +22,14 @@ from weirlog.daemon.threshold import Threshold, ThresholdError
 from weirlog.daemon.volume import LEAST_SPAN_S, Volume
 from weirlog.models.detector import load_detector
 from weirlog.models.errors import UnparsableError
-from weirlog.models.formats import LogFormat, log_format
+from weirlog.models.formats import LogFormat
 from weirlog.models.formats.plain import PlainFormat
 from weirlog.pipeline.redaction import Redactor
 
 
 def score(
     inputs: Sequence[str],
-    format_name: str,
+    chosen: str | FieldMapping,
     *,
     model: str,
     threshold: Threshold,
@@ -42,14 +44,14 @@ def score(
         InputError: the threshold depends on how many requests a day there are, and the inputs do not tell.
     """
     if threshold.needs_volume:
-        threshold = threshold.at_volume(_volume(inputs, log_format(format_name), threshold))
+        threshold = threshold.at_volume(_volume(inputs, parser_of(chosen), threshold))
     try:
         fp_rate = threshold.rate()
     except ThresholdError as error:
         raise InputError(str(error)) from None
     detector = load_detector(model, engine=engine, threshold=threshold.score, fp_rate=fp_rate)
     # A model of texts reads a text a line, unless it is told that these are logs.
-    lines_are = PlainFormat() if detector.reads_plain_texts and format_name == "auto" else log_format(format_name)
+    lines_are = PlainFormat() if detector.reads_plain_texts and chosen == "auto" else parser_of(chosen)
     scorer = LineScorer(detector, lines_are, Redactor(), full=full)
     errors = Console(stderr=True, highlight=False, markup=False)
     failures: list[str] = []

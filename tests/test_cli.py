@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import weirlog
 from integration.daemon import WEIRLOG, write_config
 from requests_by_hand import ATTACKS, BENIGN, hapi_line
 
@@ -18,10 +19,6 @@ from weirlog.models.calibration import Calibration
 
 LINES = [hapi_line(BENIGN[0]), hapi_line(ATTACKS[0]), "not json", '{"half": ', "[1,2]", "", hapi_line(BENIGN[1])]
 VERDICTS = ["benign", "attack", *["unparsable"] * 4, "benign"]
-
-
-def weirlog(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([WEIRLOG, *arguments], input=stdin, capture_output=True, text=True, timeout=60)
 
 
 def rows(text: str) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from commands import weirlog
 
 from weirlog.models import artifact as artifacts
 from weirlog.models.artifact import Artifact
@@ -153,11 +153,6 @@ def test_tensorflow_gives_the_scores_of_keras_2(folder: Path) -> None:
     assert scores == pytest.approx([keras_2(random_weights(), text) for text in TEXTS], abs=1e-5)
 
 
-def weirlog(*arguments: str, lines: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-Im", "weirlog.daemon.cli", *arguments]
-    return subprocess.run(command, input=lines, capture_output=True, text=True, timeout=60)
-
-
 def test_an_imported_model_scores_requests_as_the_web_application_prepared_them(folder: Path, tmp_path: Path) -> None:
     """Five fields in the application's order, not in the log's."""
     out = tmp_path / "model"
@@ -165,7 +160,7 @@ def test_an_imported_model_scores_requests_as_the_web_application_prepared_them(
     assert "intact" in weirlog("models", "verify", str(out)).stdout
     assert json.loads(weirlog("models", "show", str(out), "--json").stdout)["text"] == "reference-js-1"
     line = json.dumps({"path": "/b", "method": "get", "query": {"q": "A"}})
-    ended = weirlog("score", "--model", str(out), "-", lines=line + "\n")
+    ended = weirlog("score", "--model", str(out), "-", stdin=line + "\n")
     text = '{"method":"get","query":{"q":"A"},"path":"/b"}'
     assert json.loads(ended.stdout)["score"] == pytest.approx(keras_2(random_weights(), text), abs=1e-5)
 

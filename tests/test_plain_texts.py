@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-from integration.daemon import WEIRLOG
+from commands import weirlog
 
 from weirlog.models.artifact import Artifact, load
 from weirlog.models.dataset import read_rows
@@ -23,10 +22,6 @@ from weirlog.models.tokenizer import Tokenizer
 
 TEXTS = ["a wonderful film, I loved it", "dull and far too long", 'they said "never again"', "line one\nline two"]
 CSV = 'a wonderful film,1\n"dull, far too long",0\n"they said ""never again""",0\n'
-
-
-def weirlog(*arguments: str, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([WEIRLOG, *arguments], input=stdin, capture_output=True, text=True, timeout=timeout)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
@@ -138,7 +133,7 @@ def test_a_model_of_words_is_trained_on_a_csv_of_texts_and_scores_what_it_learnt
             file.write(f'"{" ".join(words)}, really",{number % 2}\n')
     out = tmp_path / "model"
     command = ["train", str(data), "--preset", "words-lstm", "--out", str(out), "--epochs", "4"]
-    ended = weirlog(*command, "--batch-size", "8", "--report", str(tmp_path / "report"), timeout=110)
+    ended = weirlog(*command, "--batch-size", "8", "--report", str(tmp_path / "report"), timeout_s=110)
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "report" / "index.html").stat().st_size > 10_000
     model = load(out)
