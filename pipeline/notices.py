@@ -49,8 +49,8 @@ _WELL_AGAIN: dict[ConditionKind, str] = {
     "weirlog.outbox-blocked": "alerts can be stored again, and detection goes on",
 }
 _GAPS = {
-    gaps.TRUNCATED: "the file was cut off before it was read to its end, and no copy of it was found; rotate it by "
-    "renaming (logrotate's create, not copytruncate)",
+    gaps.TRUNCATED: "the file was cut off before it was read to its end, and no copy of the rest was found; rotate "
+    "it by renaming (logrotate's create, not copytruncate)",
     gaps.DELETED: "the file was deleted, and let go after a while to free the disk; keep rotated files for longer",
     gaps.DAMAGED: "the compressed file ends too early or is corrupt; look at what compresses it, and at the disk",
     gaps.REPLACED: "the file was replaced or cut off while weirlog was away, and no copy of it was found; keep one "

@@ -50,8 +50,8 @@ def test_a_damaged_one_stops_the_start_and_says_what_to_do(tmp_path: Path, conte
 
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     """Whatever that version added: to call it damaged would tempt people to remove it."""
-    (tmp_path / "c.json").write_bytes(b'{"version":3,"marks":[{"device":1}],"patterns":[],"added":{}}')
-    with pytest.raises(StopError, match="has version 3, this release reads 2; upgrade weirlog"):
+    (tmp_path / "c.json").write_bytes(b'{"version":4,"marks":[{"device":1}],"patterns":[],"added":{}}')
+    with pytest.raises(StopError, match="has version 4, this release reads 3; upgrade weirlog"):
         Checkpoint(tmp_path / "c.json").load()
 
 
@@ -65,6 +65,16 @@ def test_the_first_version_is_read_and_what_it_had_let_go_is_not_looked_for(tmp_
     followed, left = Checkpoint(tmp_path / "c.json").load().marks
     assert followed == Mark(1, "ab", 5, "/l", 9.0)
     assert left == Mark(2, "cd", 6, "/l", 8.0, ended=True)
+
+
+def test_the_second_version_is_read_under_the_same_identities(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_bytes(
+        b'{"version":2,"patterns":["/l"],"gaps":[],"marks":[{"inode":1,"fingerprint":"ab","position":5,"path":"/l",'
+        b'"seen":9.0,"origin":7,"before":"cd","ended":true,"packed_bytes":0}]}'
+    )
+    (mark,) = Checkpoint(tmp_path / "c.json").load().marks
+    assert mark == Mark(1, "ab", 5, "/l", 9.0, origin=7, before="cd", ended=True)
+    assert mark.key == "7:ab"
 
 
 def test_a_gap_that_was_not_told_yet_is_kept(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import msgspec
 from weirlog.pipeline.errors import RetryableError, StopError
 from weirlog.pipeline.gaps import Gap
 
-VERSION = 2
-"""Version 1 had no gaps, and marks without `origin`, `before`, `ended` and `packed_bytes`; it is still read."""
+VERSION = 3
+"""Version 1 had no gaps, and marks without `origin`, `before`, `ended` and `packed_bytes`; version 2 had marks without
+`generation` and `trail`. Both are still read."""
 MAX_MARKS = 4096
 """Files remembered; beyond that those seen longest ago are forgotten."""
 
@@ -34,6 +35,10 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         before: hash of the bytes just before the position, or "" where they were not at hand.
         ended: it was read to its end and let go, or its rest was told to be lost: nobody looks for its rest.
         packed_bytes: how large a compressed file was when it ended; larger, it is looked at again.
+        generation: how many other files with this first line had the inode of its identity before: those that were cut
+            off and written anew, or removed while their inode came again.
+        trail: earlier positions, in order, each with the hash of the bytes before it. A copy that was made shortly
+            before its original was cut off may end before `position`; it is known by one of these.
     """
 
     inode: int
@@ -45,11 +50,18 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     before: str = ""
     ended: bool = False
     packed_bytes: int = 0
+    generation: int = 0
+    trail: tuple[tuple[int, str], ...] = ()
 
     @property
     def key(self) -> str:
         """The identity of its partition."""
-        return f"{self.origin or self.inode}:{self.fingerprint}"
+        return partition_key(self.origin or self.inode, self.generation, self.fingerprint)
+
+
+def partition_key(inode: int, generation: int, fingerprint: str) -> str:
+    """Return the identity of a file's records; what Mark says of `origin`, `generation` and `fingerprint`."""
+    return f"{inode}.{generation}:{fingerprint}" if generation else f"{inode}:{fingerprint}"
 
 
 class State(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import Gap, GapLedger
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.records import Record
@@ -99,9 +100,13 @@ class FileSource:
                 self._next_scan = min(self._next_scan, self._scanned_at + self._pace.poll_s)
             if now >= self._next_scan:
                 self._scan()
-            if not self._paused and (records := self._turns.read(self._files.tails, self._read)):
-                self._busy_until = now + BUSY_S
-                return records
+            if not self._paused:
+                failure = self._save_identities()
+                if records := self._turns.read(self._files.tails, self._read):
+                    self._busy_until = now + BUSY_S
+                    return records
+                if failure is not None:
+                    raise failure
             left_s = end - self._clock.monotonic()
             if left_s <= 0:
                 return ()
@@ -146,7 +151,21 @@ class FileSource:
         # A few µs a read: a file that was truncated and has grown again since must not be read from its middle.
         if shrank or (tail.unread_or_shrunk and tail.was_rewritten()):
             tail = self._following.start_over(inode, before)
-        return tail.read(now, limit) or self._files.last_words(inode, now)
+        records = tail.read(now, limit) if tail.is_saved else []
+        return records or self._files.last_words(inode, now)
+
+    def _save_identities(self) -> RetryableError | None:
+        """Make durable under which identities records are about to be handed out; return why that failed.
+
+        Else a file that is rotated and compressed, or copied and cut off, between an alert and the next commit would be
+        alerted on again as another one.
+        """
+        if self._following.has_unsaved:
+            try:
+                self._save()
+            except RetryableError as error:
+                return error
+        return None
 
     def _scan(self) -> None:
         self._following.scan(self._patterns)
@@ -167,3 +186,4 @@ class FileSource:
             seen = [msgspec.structs.replace(mark, seen=now) for mark in followed]
             self._checkpoint.save(State([*seen, *absent], list(self._patterns), gaps))
             self._saved, self._saved_at = state, now
+        self._following.saved()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,11 @@ import structlog
 from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import DAMAGED, DELETED, Gap, GapLedger
 from weirlog.pipeline.metrics import Metrics
-from weirlog.pipeline.records import Record
+from weirlog.pipeline.records import Position, Record
 from weirlog.pipeline.sources.checkpoint import Mark
 from weirlog.pipeline.sources.content import UNKNOWN_SIZE, open_content
 from weirlog.pipeline.sources.discovery import Complaints
-from weirlog.pipeline.sources.identity import is_copy
+from weirlog.pipeline.sources.identity import fingerprint, is_copy
 from weirlog.pipeline.sources.marks import Marks
 from weirlog.pipeline.sources.rotation import is_related, is_rotated
 from weirlog.pipeline.sources.tail import Tail, TailLimits
@@ -116,6 +117,25 @@ class Files:
         """Return a tail at the beginning of the same file, to take `tail`'s place."""
         return Tail(tail.content.duplicate(), tail.path, self.source, self._limits)
 
+    def name(self, tail: Tail) -> bool:
+        """Give the records of a new file their identity, once there is a whole line; return whether they have one."""
+        if tail.is_named:
+            return True
+        tail.fingerprint = tail.fingerprint or fingerprint(tail.content)
+        if tail.claims is not None or not tail.fingerprint:
+            return False
+        inode, same = tail.content.inode, tail.fingerprint
+        generations = [
+            mark.generation for mark in self.marks.of_first_line(same) if (mark.origin or mark.inode) == inode
+        ]
+        generations += [
+            other.generation
+            for other in self.tails.values()
+            if other is not tail and (other.origin, other.fingerprint) == (inode, same)
+        ]
+        tail.name(1 + max(generations, default=-1))
+        return True
+
     def is_copy_of_followed(self, tail: Tail) -> bool:
         """Whether a new file is, or may become, a copy of one that is followed: then that one is read, and this waits."""
         path = tail.path
@@ -140,6 +160,8 @@ class Files:
         """Let go of a file of which nothing more will come; first return a last line that has no newline."""
         tail = self.tails[inode]
         packed = tail.content.packing is not None
+        if not tail.is_saved and (tail.fingerprint or tail.has_lines):
+            return []
         if packed:
             # Its end is seen at the look after the one that read it, so that damage has its time to heal.
             waits = not tail.content.ended or tail.size != tail.content.size()
@@ -157,6 +179,7 @@ class Files:
 
     def _remember(self, inode: Inode, tail: Tail, *, packed: bool) -> None:
         mark = tail.mark(self.clock.time(), ended=True)
+        self.tell_lacking(tail, tail.position)
         if tail.content.damage is not None:
             lost_bytes = tail.content.left(tail.position)
             self.gaps.found(Gap(self.source, str(tail.path), tail.key, tail.position, lost_bytes, DAMAGED))
@@ -169,6 +192,15 @@ class Files:
                 self.marks.keep(msgspec.structs.replace(mark, inode=0, origin=mark.origin or mark.inode))
         else:
             self.marks.keep(mark)  # it may come back
+
+    def tell_lacking(self, tail: Tail, end: Position) -> None:
+        """Tell what was written to a file between its copy, which reaches to `end`, and its truncation."""
+        gap, tail.lacks = tail.lacks, None
+        if gap is None:
+            return
+        position = max(end, gap.position)
+        if (lost_bytes := gap.position + gap.bytes_at_most - position) > 0:
+            self.gaps.found(dataclasses.replace(gap, position=position, bytes_at_most=lost_bytes))
 
     def finish(self, inode: Inode, mark: Mark) -> None:
         """Remember a compressed file as read: nobody unpacks it again as long as it stays as large."""

@@ -62,8 +62,20 @@ class Following:
 
     def marks(self) -> tuple[list[Mark], list[Mark]]:
         """Return the marks of followed files, with `seen` 0, and of all others."""
-        followed = [tail.mark(0.0) for tail in self._files.tails.values() if tail.claims is None]
-        return followed, self._files.marks.fresh(self._files.clock.time())
+        decided = [tail for tail in self._files.tails.values() if tail.claims is None]
+        for tail in decided:
+            self._files.name(tail)
+        return [tail.mark(0.0) for tail in decided], self._files.marks.fresh(self._files.clock.time())
+
+    def saved(self) -> None:
+        """Say that the marks of a moment ago are durable: from now on records of these files may be handed out."""
+        for tail in self._files.tails.values():
+            tail.is_saved = tail.is_named
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether there is something to read in a file whose identity is not durable yet."""
+        return any(self._files.name(tail) for tail in self._files.tails.values() if not tail.is_saved)
 
     def close(self) -> None:
         """Let go of everything and remember nothing of it."""
@@ -149,6 +161,8 @@ class Following:
             size_before: when it was looked at last.
         """
         tail = self._files.tails[inode]
+        if tail.fingerprint:
+            self._files.name(tail)
         lost_bytes = max(0, size_before - tail.position) if tail.content.packing is None else 0
         gap = Gap(self._files.source, str(tail.path), tail.key, tail.position, lost_bytes, TRUNCATED)
         fresh = self._files.fresh(tail)

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from typing import Literal
 
+import msgspec
+
 from weirlog.pipeline.records import Position
 from weirlog.pipeline.sources.checkpoint import Mark
 from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
@@ -51,6 +53,8 @@ def is_copy(content: Content, of: Content) -> bool:
 class Claims:
     """The marks that a file with their first line may continue; decided as far as it is unpacked.
 
+    A file that ends before a mark's position is known by the furthest point of the mark's trail that it reaches.
+
     Args:
         content: of the file.
         marks: with its fingerprint.
@@ -62,17 +66,34 @@ class Claims:
     ) -> None:
         self.otherwise = otherwise
         self._content = content
-        self._left = sorted(marks, key=lambda mark: mark.position, reverse=True)
+        # In order of position: a compressed file is unpacked once, forwards.
+        points = [(*point, mark) for mark in marks for point in (*mark.trail, (mark.position, mark.before))]
+        self._left = sorted(points, key=lambda point: point[0], reverse=True)
+        self._shorter: dict[str, Mark] = {}
         self.best: Mark | None = None
-        """The mark whose position is the furthest of those that fit; final once `decided`."""
+        """The mark whose position is the furthest of those that fit, moved back to where the file is known to be its
+        copy; final once `decided`."""
 
     def decided(self) -> bool:
         """Go on deciding, a bounded way; return whether it is done."""
         while self._left:
-            mark = self._left[-1]
-            if self._content.reaches(mark.position):
-                self.best = mark if fits(self._content, mark) else self.best
+            position, hashed, mark = self._left[-1]
+            point = (
+                mark if position == mark.position else msgspec.structs.replace(mark, position=position, before=hashed)
+            )
+            if self._content.reaches(position):
+                if fits(self._content, point):
+                    self._take(point, mark)
             elif self._content.packing is not None and not self._content.ended:
                 return False
+            elif position == mark.position:
+                self.best = self._shorter.get(mark.key, self.best)
             self._left.pop()
         return True
+
+    def _take(self, point: Mark, mark: Mark) -> None:
+        if point is mark:
+            self.best = mark
+        else:
+            # Whether it counts is known at the mark's own position: what reaches that must fit there.
+            self._shorter[mark.key] = point

@@ -12,7 +12,7 @@ KEEP_S = 30 * 86400.0
 MAX_GONE = 256
 """Deleted files of which a compressed copy may still turn up; containers delete logs all day."""
 
-_Key: TypeAlias = tuple[int, int, str]
+_Key: TypeAlias = tuple[int, int, int, str]
 
 
 class Marks:
@@ -44,10 +44,10 @@ class Marks:
 
         A mark without a fingerprint fits whatever its inode holds now: nothing had been read of that file.
         """
-        return self._marks.pop((inode, 0, fingerprint), None) or self._marks.pop((inode, 0, ""), None)
+        return self._marks.pop((inode, 0, 0, fingerprint), None) or self._marks.pop((inode, 0, 0, ""), None)
 
     def holds(self, inode: int, fingerprint: str) -> bool:
-        return (inode, 0, fingerprint) in self._marks
+        return (inode, 0, 0, fingerprint) in self._marks
 
     def __contains__(self, mark: Mark) -> bool:
         return self._marks.get(_key(mark)) == mark
@@ -70,4 +70,6 @@ class Marks:
 
 
 def _key(mark: Mark) -> _Key:
-    return mark.inode, mark.origin if mark.inode == 0 else 0, mark.fingerprint
+    if mark.inode:
+        return mark.inode, 0, 0, mark.fingerprint
+    return 0, mark.origin, mark.generation, mark.fingerprint

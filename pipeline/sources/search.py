@@ -80,9 +80,9 @@ class Search:
                 gone = self.disown(mark)
                 tail.claims = Claims(content, [gone, *self.related(tail)], otherwise)
             else:
-                tail.begin(mark.position, mark.origin)
+                tail.begin(mark.position, mark)
         elif content.reaches(mark.position) and fits(content, mark):
-            tail.begin(mark.position, mark.origin)
+            tail.begin(mark.position, mark)
         else:
             log.warning("a file is not what it was when it was read; beginning anew", path=str(tail.path))
             self.disown(mark)
@@ -179,8 +179,11 @@ class Search:
         self._looked, self._until = False, None
 
     def _continue(self, tail: Tail, mark: Mark) -> None:
-        self._sought.pop(mark.key, None)
-        tail.begin(mark.position, mark.origin or mark.inode)
+        _, gap = self._sought.pop(mark.key, (mark, None))
+        tail.begin(mark.position, mark)
+        tail.lacks = gap
+        if tail.content.packing is None:
+            self._files.tell_lacking(tail, tail.content.size())
         log.info("reading the rest of a file in a copy", path=str(tail.path), was=mark.path, position=mark.position)
 
     def _is_unseen(self, sibling: Sibling) -> bool:

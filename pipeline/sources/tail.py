@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from weirlog.pipeline.gaps import Gap
 from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.records import Partition, Position, Receipt, Record
-from weirlog.pipeline.sources.checkpoint import Mark
+from weirlog.pipeline.sources.checkpoint import Mark, partition_key
 from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
 from weirlog.pipeline.sources.identity import Claims, before, fingerprint, hash_before
 
@@ -17,6 +18,10 @@ FLAWED_BYTES = 1024
 SKIP_BYTES = 256 << 10
 SKIP_READS = 64
 """One poll skips at most 16 MiB of a line without end, or of empty lines: its thread has other things to do."""
+TRAIL_LIMIT = 12
+"""Earlier positions that are remembered of a file, some 30 bytes each in the checkpoint."""
+THINNED = 8
+"""Of so many of the oldest every second one goes when there are too many: the last seconds densely, hours sparsely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +79,38 @@ class Tail:
         self.is_live = False
         """Whether it was read to its end once: from then on its lines are news, not backlog."""
         self.claims = claims
+        self.is_saved = False
+        """Whether its identity is durable: before that no record of it may be handed out."""
+        self.lacks: Gap | None = None
+        """What was unread of the file that it is a copy of, when that was cut off; it may be in neither."""
         self._source = source
         self._limits = limits
         self._origin = 0
+        self._generation: int | None = None
+        self._trail: list[tuple[Position, str]] = []
         self._ledger: Ledger | None = None
         self._place(0)
 
-    def begin(self, position: Position, origin: int = 0) -> None:
+    def begin(self, position: Position, of: Mark | None = None) -> None:
         """Read from `position` on, which comes after a newline; nothing may have been read yet.
 
         Args:
             position: where to begin.
-            origin: the inode of which the identity of its records is made, or 0 for its own.
+            of: what was read before, under whose identity it goes on; None for a file that is new.
         """
         self.claims = None
-        self._origin = 0 if origin == self.content.inode else origin
+        self.is_saved = False
+        self._origin, self._generation, self._trail = 0, None, []
+        if of is not None and of.fingerprint:
+            origin = of.origin or of.inode
+            self._origin = 0 if origin == self.content.inode else origin
+            self._generation = of.generation
+            self._trail = [point for point in of.trail if point[0] <= position]
         self._place(position)
+
+    def name(self, generation: int) -> None:
+        """Give the records of a new file their identity."""
+        self._generation = generation
 
     def _place(self, position: Position) -> None:
         self._start = self._position = position  # after the last whole line that was read
@@ -114,7 +135,22 @@ class Tail:
     @property
     def key(self) -> str:
         """The identity of its partition."""
-        return f"{self._origin or self.content.inode}:{self.fingerprint}"
+        return partition_key(self.origin, self._generation or 0, self.fingerprint)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the identity of its records is decided."""
+        return self._generation is not None
+
+    @property
+    def origin(self) -> int:
+        """The inode of which the identity of its records is made."""
+        return self._origin or self.content.inode
+
+    @property
+    def generation(self) -> int:
+        """As in Mark; 0 while it is not decided."""
+        return self._generation or 0
 
     @property
     def unread(self) -> int:
@@ -153,9 +189,12 @@ class Tail:
         """Whether the file was truncated, or its first line is another one: what was read is no longer there."""
         if self.content.packing is not None:
             return self.content.ended and self.content.size() < self._cursor
-        return self.content.size() < self._cursor or (
-            bool(self.fingerprint) and fingerprint(self.content) != self.fingerprint
-        )
+        if self.content.size() < self._cursor:
+            return True
+        if self.fingerprint and fingerprint(self.content) != self.fingerprint:
+            return True
+        # Logs that begin with a header all have the same first line.
+        return self._before is not None and before(self.content, self._position) != self._before
 
     def mark(self, now: float, *, ended: bool = False, is_there: bool = True) -> Mark:
         """Return how far every line is settled, empty ones included.
@@ -167,6 +206,8 @@ class Tail:
         """
         settled = self._ledger is None or self._ledger.in_flight == 0
         position = self._ledger.watermark if self._ledger is not None and not settled else self._position
+        hashed = self._hash_before(position, is_there=is_there)
+        self._leave_trail(position, hashed)
         return Mark(
             self.content.inode,
             self.fingerprint,
@@ -174,13 +215,21 @@ class Tail:
             str(self.path),
             now,
             self._origin,
-            self._hash_before(position, is_there=is_there),
+            hashed,
             ended,
             self.content.status().st_size if ended and self.content.packing is not None else 0,
+            self._generation or 0,
+            () if ended else tuple(self._trail),
         )
 
     def close(self) -> None:
         self.content.close()
+
+    def _leave_trail(self, position: Position, hashed: str) -> None:
+        if hashed and position > (self._trail[-1][0] if self._trail else 0):
+            self._trail.append((position, hashed))
+            if len(self._trail) > TRAIL_LIMIT:
+                self._trail[:THINNED] = self._trail[:THINNED:2]
 
     def _hash_before(self, position: Position, *, is_there: bool) -> str:
         if position == self._position and self._before is not None:

@@ -7,6 +7,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+HEADER = b"#fields"
+"""What every file of a log with headers begins with."""
+
 
 @dataclass(slots=True, eq=False)
 class Line:

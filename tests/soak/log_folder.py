@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fakes import FakeClock
 
-from soak.log_files import Line, LogFile
+from soak.log_files import HEADER, Line, LogFile
 
 
 class LogFolder:
@@ -19,6 +19,7 @@ class LogFolder:
         root: where the folder is made.
         clock: time, also of the files.
         follows_names: whether a source's pattern matches renamed files too, or the one name alone.
+        has_headers: whether every file begins with the same line.
         scan_s: within how long a source looks at everything.
         grace_s: how long it keeps what was renamed.
         holds: tells whether a source holds a file open.
@@ -35,6 +36,7 @@ class LogFolder:
         clock: FakeClock,
         *,
         follows_names: bool,
+        has_headers: bool,
         scan_s: float,
         grace_s: float,
         holds: Callable[[LogFile], bool],
@@ -42,6 +44,7 @@ class LogFolder:
         self.path, self.away = root / "logs", root / "away"
         self.log = self.path / "access.log"
         self.follows_names = follows_names
+        self._has_headers = has_headers
         self.files: list[LogFile] = []
         self.cut_off: list[Line] = []
         self.destroyed_bytes = 0
@@ -68,6 +71,8 @@ class LogFolder:
         return self.files[-1]
 
     def write(self, file: LogFile, lines: list[Line], *, partly: bool) -> None:
+        if self._has_headers and file.size == 0:
+            lines = [Line(HEADER), *lines]
         file.append(lines, partly=partly)
         assert file.path is not None
         os.utime(file.path, (self._clock.time(), self._clock.time()))

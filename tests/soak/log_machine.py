@@ -11,7 +11,7 @@ source gets time and room, and then every line must have been settled, but for t
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from soak.failing_disk import FailingDisk, PowerCut
 from soak.log_world import NAME, LogWorld
 from soak.naive_tail import NaiveTail
+from weirlog.pipeline.gaps import Gap
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.sources import Source, checkpoint, file
 from weirlog.pipeline.sources.checkpoint import Checkpoint
@@ -56,7 +57,14 @@ class LogMachine(RuleBasedStateMachine):
         for patch in self._patches:
             patch.start()
 
-    def make_source(self, patterns: Sequence[str], state: Path, clock: Clock, metrics: Metrics) -> Source:
+    def make_source(
+        self,
+        patterns: Sequence[str],
+        state: Path,
+        clock: Clock,
+        metrics: Metrics,
+        on_gap: Callable[[Gap], None],
+    ) -> Source:
         return FileSource(
             NAME,
             patterns,
@@ -66,16 +74,19 @@ class LogMachine(RuleBasedStateMachine):
             metrics=metrics,
             limits=LIMITS,
             pace=PACE,
+            on_gap=on_gap,
         )
 
-    @initialize(follows_names=st.booleans())
-    def begin(self, *, follows_names: bool) -> None:
+    @initialize(follows_names=st.booleans(), has_headers=st.booleans())
+    def begin(self, *, follows_names: bool, has_headers: bool) -> None:
         self.world = LogWorld(
             self.make_source,
             follows_names=follows_names,
+            has_headers=has_headers,
             line_bytes=LIMITS.line_bytes,
             scan_s=PACE.scan_s,
             grace_s=PACE.grace_s,
+            disk_is_full=lambda: self._disk.full,
             holds_files=self.holds_files,
         )
         assert self.world.start()
@@ -91,8 +102,9 @@ class LogMachine(RuleBasedStateMachine):
                 patch.stop()
 
     def _finish(self) -> None:
-        """Give it time and room."""
+        """Give it time, room and somebody who listens."""
         self._disk.full = False
+        self.world.hears_of_gaps = True
         if not self.world.logs.path.exists():
             if self.world.logs.away.exists():
                 self.mount_or_unmount()
@@ -136,12 +148,18 @@ class LogMachine(RuleBasedStateMachine):
             self.world.logs.create()
 
     @precondition(lambda self: self.world.logs.current is not None)
-    @rule(keep=st.booleans())
-    def copytruncate(self, *, keep: bool) -> None:
-        assert self.world.logs.current is not None
+    @rule(keep=st.booleans(), late=MORE | st.just([]), polls=st.integers(0, 2))
+    def copytruncate(self, *, keep: bool, late: list[int], polls: int) -> None:
+        """The server goes on writing between copy and truncation."""
+        log = self.world.logs.current
+        assert log is not None
         if keep:
-            self.world.logs.copy(self.world.logs.current)
-        self.world.logs.truncate(self.world.logs.current)
+            self.world.logs.copy(log)
+        if late:
+            self.world.logs.write(log, self.world.logs.lines(late), partly=False)
+        for _ in range(polls if self.world.source is not None else 0):
+            self.world.poll(0.5)
+        self.world.logs.truncate(log)
 
     @precondition(lambda self: bool(self.world.logs.rotated) and self.world.logs.current is None)
     @rule(index=st.integers(0, 9))
@@ -219,6 +237,10 @@ class LogMachine(RuleBasedStateMachine):
     def start(self) -> None:
         assert self.world.start() or self._disk.full
 
+    @rule(hears=st.booleans())
+    def gaps_can_be_told(self, *, hears: bool) -> None:
+        self.world.hears_of_gaps = hears
+
     @rule(full=st.booleans())
     def fill_the_disk(self, *, full: bool) -> None:
         self._disk.full = full
@@ -247,7 +269,9 @@ class NaiveMachine(LogMachine):
 
     holds_files = False
 
-    def make_source(self, patterns: Sequence[str], state: Path, clock: Clock, metrics: Metrics) -> Source:
+    def make_source(
+        self, patterns: Sequence[str], state: Path, clock: Clock, metrics: Metrics, on_gap: Callable[[Gap], None]
+    ) -> Source:
         return NaiveTail(NAME, Path(patterns[0].rstrip("*")), state, clock)
 
 

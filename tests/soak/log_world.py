@@ -10,16 +10,17 @@ from pathlib import Path
 
 from fakes import FakeClock, RecordingMetrics
 
-from soak.log_files import Line, LogFile
+from soak.log_files import HEADER, Line, LogFile
 from soak.log_folder import LogFolder
 from weirlog.pipeline.errors import RetryableError
+from weirlog.pipeline.gaps import Gap
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.records import Record
 from weirlog.pipeline.sources import Source
 from weirlog.pipeline.timing import Clock
 
-MakeSource = Callable[[Sequence[str], Path, Clock, Metrics], Source]
-"""Patterns, file of the state, clock, metrics → a source named `NAME` that is not open yet."""
+MakeSource = Callable[[Sequence[str], Path, Clock, Metrics, Callable[[Gap], None]], Source]
+"""Patterns, file of the state, clock, metrics, who is told of gaps → a source named `NAME` that is not open yet."""
 NAME = "file-0"
 
 
@@ -29,10 +30,15 @@ class LogWorld:
     Args:
         make_source: makes the source under test, again at each restart.
         follows_names: whether the pattern matches renamed files too, or the one name alone.
+        has_headers: whether every file begins with the same line.
         line_bytes: the longest line that is no flaw.
         scan_s: within how long the source looks at everything.
         grace_s: how long it keeps what was renamed.
+        disk_is_full: whether the source's disk has no room at present.
         holds_files: whether the source keeps files open; else it can be asked only for what stands at the log's path.
+
+    Attributes:
+        hears_of_gaps: whether somebody takes the gaps that the source tells.
     """
 
     def __init__(
@@ -40,9 +46,11 @@ class LogWorld:
         make_source: MakeSource,
         *,
         follows_names: bool,
+        has_headers: bool,
         line_bytes: int,
         scan_s: float,
         grace_s: float,
+        disk_is_full: Callable[[], bool] = lambda: False,
         holds_files: bool = True,
     ) -> None:
         self._root = tempfile.TemporaryDirectory()
@@ -53,15 +61,26 @@ class LogWorld:
         self.source: Source | None = None
         self.paused = False
         self.logs = LogFolder(
-            root, self.clock, follows_names=follows_names, scan_s=scan_s, grace_s=grace_s, holds=self.holds
+            root,
+            self.clock,
+            follows_names=follows_names,
+            has_headers=has_headers,
+            scan_s=scan_s,
+            grace_s=grace_s,
+            holds=self.holds,
         )
+        self.hears_of_gaps = True
         self.outstanding: list[tuple[Record, Line]] = []
         self._make_source = make_source
         self._line_bytes = line_bytes
         self._scan_s = scan_s
+        self._disk_is_full = disk_is_full
         self._holds_files = holds_files
         self._settled: set[bytes] = set()
         self._gap: list[Line] = []  # cut off, and the source has had time to notice
+        self._told: set[Gap] = set()
+        self._identities: dict[bytes, tuple[str, int]] = {}
+        self._lines: dict[tuple[str, int], bytes] = {}
 
     def remove(self) -> None:
         if self.source is not None:
@@ -77,6 +96,7 @@ class LogWorld:
             self.state,
             self.clock,
             self.metrics,
+            self._tell,
         )
         try:
             source.open()
@@ -91,7 +111,11 @@ class LogWorld:
     def poll(self, timeout_s: float) -> int:
         """Return how many records came."""
         assert self.source is not None
-        records = self.source.poll(timeout_s)
+        try:
+            records = self.source.poll(timeout_s)
+        except RetryableError:
+            assert self._disk_is_full(), "nothing else fails here"
+            records = ()
         assert not (records and self.paused), "a paused source yields nothing"
         for record in records:
             self._received(record)
@@ -171,6 +195,11 @@ class LogWorld:
 
     # --- the record ---
 
+    def _tell(self, gap: Gap) -> None:
+        if not self.hears_of_gaps:
+            raise RetryableError("the outbox is full")
+        self._told.add(gap)
+
     def owed(self, file: LogFile) -> list[Line]:
         """The lines of `file` that must yet be settled; one that was settled in a copy is."""
         return [line for line in file.owed if line.data not in self._settled]
@@ -192,9 +221,11 @@ class LogWorld:
         file, line = self._source_of(record)
         line.torn = line.torn or line.end is None
         line.key = line.key or record.partition.key
-        # A copy goes on under the identity of what it was made from where that is known for certain.
-        copied = file.is_copy or file.moved_to is not None
-        assert line.torn or copied or record.partition.key == line.key, "the same line is the same alert"
+        identity = (record.partition.key, record.receipt.position)
+        if not line.torn:
+            assert self._lines.setdefault(identity, line.data) == line.data, "two lines are two alerts"
+        if not line.torn and line.data != HEADER:
+            assert self._identities.setdefault(line.data, identity) == identity, "the same line is the same alert"
         file.polled = max(file.polled, record.receipt.position)
         file.looked = file.size
         file.found = True
@@ -236,6 +267,8 @@ class LogWorld:
         self.logs.cut_off.clear()
         # What was read in a copy is not lost.
         missing_bytes = sum(len(line.data) + 1 for line in self._gap if line.data not in self._settled)
+        told_bytes = sum(gap.bytes_at_most for gap in self._told)
+        assert missing_bytes <= told_bytes, "lost: truncated lines, and nobody is told of all of them"
         counted = self.metrics.counters["bytes_possibly_lost_total", f"source={NAME}"]
         assert missing_bytes <= counted, "lost: truncated lines, and more of them than the source tells"
         assert counted <= self.logs.destroyed_bytes, "more is told to be lost than was destroyed"
