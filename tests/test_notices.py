@@ -113,7 +113,7 @@ def test_a_gap_says_how_much_where_why_and_what_to_do() -> None:
     document = gap_notice(GAP, BEGAN).document()
     assert document["message"] == (
         "source access: up to 7,000 bytes of /var/log/access.log from byte 1,000,000 on may never have been read: the "
-        "file was cut off before it was read to its end, and no copy of it was found; rotate it by renaming "
+        "file was cut off before it was read to its end, and no copy of the rest was found; rotate it by renaming "
         "(logrotate's create, not copytruncate)"
     )
     assert document["source"] == {
