@@ -11,17 +11,16 @@ from typing import Any, Self
 
 import structlog
 
-from weirlog.daemon.config import Config, Model
+from weirlog.daemon.config import Config
+from weirlog.daemon.configured_model import load_live, load_shadow
 from weirlog.daemon.connect import build_sink, build_sources
 from weirlog.daemon.log_formats import parser_of
 from weirlog.daemon.metrics import PrometheusMetrics
 from weirlog.daemon.web.server import WebServer
 from weirlog.daemon.web.state import RefusedError, WebState
-from weirlog.models.detector import Detector, load_detector
-from weirlog.models.engines import ReuseLimits
-from weirlog.models.errors import ArtifactError, UnparsableError
+from weirlog.models.detector import Detector
+from weirlog.models.errors import UnparsableError
 from weirlog.models.formats import log_format
-from weirlog.models.known_benign import KnownBenign, Pattern, Place
 from weirlog.pipeline.batching import BatchLimits
 from weirlog.pipeline.channel import Channel
 from weirlog.pipeline.delivery import DeliveryWorker
@@ -36,6 +35,7 @@ from weirlog.pipeline.redaction import Redactor
 from weirlog.pipeline.scorer import Scorer
 from weirlog.pipeline.scoring import Judge
 from weirlog.pipeline.selfwatch import SelfWatch
+from weirlog.pipeline.shadow import ShadowedClassifier
 from weirlog.pipeline.sinks import Sink
 from weirlog.pipeline.state_lock import StateLock
 from weirlog.pipeline.timing import Clock, Deadline
@@ -67,7 +67,8 @@ class Assembly:
 
     def __init__(self, config: Config, clock: Clock, extra_sinks: Sequence[Sink] = ()) -> None:
         self.config = config
-        self.detector = _load_detector(config.model)
+        self.detector = load_live(config.model)
+        self.shadow = load_shadow(config.model)
         self.metrics = PrometheusMetrics(version("weirlog"))
         self.web_address: str | None = None
         self._clock = clock
@@ -118,10 +119,10 @@ class Assembly:
         Raises:
             ArtifactError: the new model cannot be used; the old one goes on.
         """
-        detector = _load_detector(config.model)
-        judge = self._judge(config, detector)
+        detector, shadow = load_live(config.model), load_shadow(config.model)
+        judge = self._judge(config, detector, shadow)
         self.pipeline.scorer.judge = judge
-        self.detector = detector
+        self.detector, self.shadow = detector, shadow
         self.metrics.set_model(detector.name, detector.digest)
         waiting = [part for part in RESTART_PARTS if getattr(config, part) != getattr(self.config, part)]
         if waiting:
@@ -132,6 +133,7 @@ class Assembly:
             digest=detector.digest[:12],
             threshold=detector.threshold,
             known_benign=len(detector.known_benign),
+            **({} if shadow is None else {"shadow": shadow.name, "shadow_threshold": shadow.threshold}),
         )
 
     def readiness(self) -> list[str]:
@@ -178,9 +180,9 @@ class Assembly:
         for kind, share in self.detector.spared.items():
             self.metrics.gauge("work_spared_ratio", share, kind=kind)
 
-    def _judge(self, config: Config, detector: Detector) -> Judge:
+    def _judge(self, config: Config, detector: Detector, shadow: Detector | None) -> Judge:
         return Judge(
-            detector,
+            detector if shadow is None else ShadowedClassifier(detector, shadow, self.metrics, self._clock),
             {source.name: parser_of(source.format) for source in self.config.sources},
             _redactor(config),
             self._clock,
@@ -221,7 +223,7 @@ class Assembly:
         ]
         scorer = Scorer(
             channel,
-            self._judge(self.config, self.detector),
+            self._judge(self.config, self.detector, self.shadow),
             self.outbox,
             BatchLimits(batch.max_records, batch.max_bytes, batch.max_delay_ms / 1000),
             aborting=signals.aborting,
@@ -248,7 +250,8 @@ class Assembly:
     def _stats(self) -> dict[str, Any]:
         return {
             "version": version("weirlog"),
-            "model": {"name": self.detector.name, "digest": self.detector.digest, "threshold": self.detector.threshold},
+            "model": _described(self.detector),
+            "shadow": None if self.shadow is None else _described(self.shadow),
             "sources": [source.name for source in self.config.sources],
             "sinks": [sink.name for sink in self.config.sinks],
             "ready": not self.readiness(),
@@ -256,7 +259,6 @@ class Assembly:
         }
 
     def _score_one(self, line: bytes) -> dict[str, Any]:
-        # Any thread of the web server may come here; formats are not shared between threads.
         try:
             request = log_format("auto").parse(line)
         except UnparsableError as error:
@@ -273,32 +275,8 @@ class Assembly:
         }
 
 
-def _load_detector(model: Model) -> Detector:
-    """Return the detector that the configuration asks for.
-
-    Raises:
-        ArtifactError: the model cannot be used, has no false-positive rates to choose its threshold by, or is another
-            than the one that the tuning was made for.
-    """
-    chosen, tuning = model.chosen_threshold, model.tuning
-    patterns = () if tuning is None else tuning.tuning.known_benign
-    detector = load_detector(
-        model.ref,
-        engine=model.engine,
-        threshold=chosen.score,
-        fp_rate=chosen.rate(),
-        reuse=ReuseLimits(model.share_prefixes, model.prefix_memory, model.duplicate_memory),
-        known_benign=KnownBenign(
-            Pattern(Place(pattern.method, pattern.path, pattern.field), pattern.ceiling) for pattern in patterns
-        ),
-    )
-    if tuning is not None and tuning.tuning.model.digest != detector.digest:
-        expected = tuning.tuning.model
-        raise ArtifactError(
-            f"{tuning.path}: made for model {expected.name} {expected.digest[:12]}, and model {detector.name} is "
-            f"{detector.digest[:12]}: its scores mean something else; run `weirlog tune` again, or leave out model.tuning"
-        )
-    return detector
+def _described(detector: Detector) -> dict[str, Any]:
+    return {"name": detector.name, "digest": detector.digest, "threshold": detector.threshold}
 
 
 def _patience(config: Config) -> Patience:

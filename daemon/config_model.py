@@ -95,7 +95,16 @@ class Model(Section):
     duplicate_memory: SizeOrNone = Field(
         default=4 << 20, description="for verdicts of requests that come again; 0 keeps none"
     )
-    shadow: None = Field(default=None, description="not in this version")
+    shadow: Annotated[str, AfterValidator(_located_model)] | None = Field(
+        default=None,
+        description="another model that reads along, as `ref` names one: counted where it differs, and alerting nobody",
+    )
+
+    @model_validator(mode="after")
+    def _shadow_is_another(self) -> Self:
+        if self.shadow == self.ref:
+            refuse(f"shadow is {shown(self.ref)}, the model at work; name another, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _threshold_is_told(self) -> Self:

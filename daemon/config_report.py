@@ -33,6 +33,8 @@ def _lines(config: Config) -> Iterator[str]:
     chosen = config.model.chosen_threshold
     threshold = "its own threshold" if chosen == OWN else f"threshold {chosen}"
     yield f"model: {config.model.ref}, {threshold}, engine {config.model.engine}"
+    if config.model.shadow is not None:
+        yield f"shadow: {config.model.shadow} reads along and alerts nobody"
     if config.model.tuning is not None:
         yield _tuning(config.model.tuning)
     batch = config.batch

@@ -57,6 +57,11 @@ COUNTERS: dict[names.Counter, CounterSpec] = {
     "records_scored_total": CounterSpec("Requests that the model scored."),
     "records_unparsable_total": CounterSpec("Records that are no request log of the format expected.", ("source",)),
     "attacks_total": CounterSpec("Requests at or above the threshold, by the kind of attack.", ("kind",)),
+    "shadow_verdicts_total": CounterSpec(
+        "Requests by who calls them an attack, the model at work or the one in its shadow: both, live, shadow, neither.",
+        ("kind",),
+    ),
+    "shadow_failures_total": CounterSpec("Batches on which the model in the shadow failed."),
     "alerts_total": CounterSpec("Alerts put into the outbox for delivery."),
     "alerts_grouped_total": CounterSpec("Attacks counted into an earlier alert of their group."),
     "alerts_delivered_total": CounterSpec("Alerts that a sink has taken durably.", ("sink",)),

@@ -16,6 +16,8 @@ Counter: TypeAlias = Literal[
     "records_scored_total",
     "records_unparsable_total",  # source
     "attacks_total",  # kind
+    "shadow_verdicts_total",  # kind: who says attack: both, live, shadow, neither
+    "shadow_failures_total",
     "alerts_total",  # alerts put into the outbox for delivery
     "alerts_grouped_total",  # attacks counted into an earlier alert of their group
     "alerts_delivered_total",  # sink

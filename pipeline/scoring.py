@@ -26,7 +26,7 @@ CANARY = Request({"method": "get", "query": {}, "path": "/", "statusCode": 200, 
 
 
 class Classifier(Protocol):
-    """What scoring asks of a model. Used by one thread at a time."""
+    """What scoring asks of a model. Several threads use it at once."""
 
     @property
     def name(self) -> str: ...
@@ -40,7 +40,7 @@ class Classifier(Protocol):
 
 
 class Parser(Protocol):
-    """What scoring asks of a log format: raises UnparsableError and nothing else."""
+    """What scoring asks of a log format: raises UnparsableError and nothing else. Several threads use it at once."""
 
     def parse(self, line: bytes) -> Request: ...
 
@@ -54,7 +54,7 @@ class Judgement:
 
 
 class Judge:
-    """Parses, classifies and turns verdicts into alerts. Stateless but for its parsers' memory; one thread at a time.
+    """Parses, classifies and turns verdicts into alerts. Stateless: several threads judge at once.
 
     Args:
         classifier: the model at work.

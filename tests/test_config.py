@@ -225,7 +225,8 @@ def test_all_problems_are_told_at_once_with_their_lines(load: Load, tmp_path: Pa
         ("model: {threshold: 1}", "model.threshold", "1; expected less than 1"),
         ("model: {threshold: 0}", "model.threshold", "greater than 0"),
         ("model: {engine: gpu}", "model.engine", "'gpu'; expected 'auto', 'numba', 'numpy' or 'tensorflow'"),
-        ("model: {shadow: other}", "model.shadow", "expected null"),
+        ("model: {shadow: 1}", "model.shadow", "is 1; expected"),
+        ("model: {shadow: default}", "model", "shadow is 'default', the model at work"),
         ("model: {ref: ''}", "model.ref", "is no name"),
         (
             "alerts: {group_by: [client, colour]}",

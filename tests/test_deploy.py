@@ -90,7 +90,7 @@ def test_the_example_names_every_key_there_is(example: Config) -> None:
     assert stream.security is not None
     keys |= set(type(stream.security).model_fields)
     missing = {key for key in keys if not re.search(rf"^[ #-]*\b{key}:", text, re.MULTILINE)}
-    assert missing == {"shadow"}  # has one value alone
+    assert missing == set()
 
 
 # --- the container -------------------------------------------------------------------------------------------------

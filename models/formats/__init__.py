@@ -19,7 +19,7 @@ from weirlog.models.request import Request
 
 
 class LogFormat(Protocol):
-    """Parses lines of one format. Not shared between threads.
+    """Parses lines of one format. Thread-safe: no line's meaning depends on the lines before it.
 
     Attributes:
         name: what the configuration and the command line call it.
