@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeClock, eventually
-from test_file_source import LIMITS, FileFeed, payloads
+from log_feed import LIMITS, FileFeed, opened, payloads
 
 from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.records import Record
-from weirlog.pipeline.sources.checkpoint import Checkpoint
 from weirlog.pipeline.sources.file import FileSource
+from weirlog.pipeline.sources.files import Pace
 from weirlog.pipeline.sources.following import LIVE_BYTES
 from weirlog.pipeline.sources.turns import BACKLOG_CHUNKS, HEAD_START_READS, SHARE
 
@@ -34,8 +34,7 @@ def with_backlog(feed: FileFeed, request: pytest.FixtureRequest) -> Iterator[Fil
     old.write_bytes(gzip.compress(HUGE, 1) if name.endswith(".gz") else HUGE)
     assert len(HUGE) > LIVE_BYTES
     feed.write(b"first")
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     # From now on the head start of what is older is over, and the live file at its end.
     assert eventually(lambda: b"first" in [record.payload for record in settled(source)])
     yield source
@@ -75,8 +74,7 @@ def test_backlog_is_read_in_order_to_its_end_beside_live_lines(feed: FileFeed, e
     lines = [b"GET /old/%d" % number for number in range(10_000)]
     content = b"".join(line + b"\n" for line in lines)
     (feed.folder / f"access.log.1{extension}").write_bytes(gzip.compress(content) if extension else content)
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     found: list[bytes] = []
     live = 0
     while len(found) < len(lines) + live:
@@ -93,8 +91,7 @@ def test_backlog_is_read_in_order_to_its_end_beside_live_lines(feed: FileFeed, e
 def test_what_is_older_comes_first_but_not_for_long(feed: FileFeed) -> None:
     """A log that was rotated away with a huge rest must not keep the present one waiting."""
     feed.write(b"GET /start")
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     assert payloads(source, 1) == [b"GET /start"]
     source.commit()
     source.close()
@@ -102,8 +99,7 @@ def test_what_is_older_comes_first_but_not_for_long(feed: FileFeed) -> None:
         log.write(HUGE)
     feed.log.rename(feed.folder / "access.log.1")
     feed.write(b"live")
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     polls = 0
     first = settled(source)
     assert {record.payload.startswith(b"GET /old/") for record in first} == {True}
@@ -115,16 +111,9 @@ def test_what_is_older_comes_first_but_not_for_long(feed: FileFeed) -> None:
 
 def test_a_line_of_a_short_new_file_is_news_at_once(feed: FileFeed) -> None:
     """Sixty bytes are less than any fingerprint; nothing waits for more, or for the next resolution of the patterns."""
-    feed.patterns = [f"{feed.folder}/*.log"]
+    feed.patterns, feed.start_at = [f"{feed.folder}/*.log"], "end"
     clock = FakeClock()
-    source = FileSource(
-        "file-0",
-        feed.patterns,
-        start_at="end",
-        checkpoint=Checkpoint(feed.checkpoint),
-        clock=clock,
-        metrics=feed.metrics,
-    )
+    source = feed.source(clock, Pace())
     source.open()
     line = b'{"method":"get","path":"/etc/passwd","query":{},"body":""}'
     began = clock.monotonic()
@@ -139,8 +128,7 @@ def test_a_line_of_a_short_new_file_is_news_at_once(feed: FileFeed) -> None:
 
 def test_many_live_files_share_one_chunk_and_none_waits_twice(feed: FileFeed) -> None:
     feed.patterns = [f"{feed.folder}/*.log"]
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     files = [feed.folder / f"{number}.log" for number in range(30)]
     for file in files:
         file.touch()
@@ -158,8 +146,7 @@ def test_many_live_files_share_one_chunk_and_none_waits_twice(feed: FileFeed) ->
 
 def test_the_bytes_of_one_poll_are_bounded_however_many_files_there_are(feed: FileFeed) -> None:
     feed.patterns = [f"{feed.folder}/*.log"]
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     for number in range(30):
         (feed.folder / f"{number}.log").write_bytes(b"x" * LIMITS.line_bytes + b"\n")
     source.poll(0.0)

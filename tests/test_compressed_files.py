@@ -8,18 +8,16 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from archives import lines, pack, packed
 from backports import zstd
 from contracts.source import read
-from test_file_source import FileFeed, descriptors, payloads, restarted
+from log_feed import FileFeed, descriptors, drained, identities, opened, payloads, restarted, stopped
 
 from weirlog.pipeline.ledger import settle_all
-from weirlog.pipeline.records import Record
 from weirlog.pipeline.sources.content import SKIP_LIMIT_BYTES, PackedContent
-from weirlog.pipeline.sources.file import FileSource
 
 ERRORS = ("source_errors_total", "source=file-0")
 
@@ -27,53 +25,6 @@ ERRORS = ("source_errors_total", "source=file-0")
 @pytest.fixture
 def feed(tmp_path: Path) -> FileFeed:
     return FileFeed(tmp_path)
-
-
-def lines(first: int, last: int) -> list[bytes]:
-    return [f"GET /{number}".encode() for number in range(first, last)]
-
-
-def packed(*payloads: bytes) -> bytes:
-    return gzip.compress(b"".join(payload + b"\n" for payload in payloads))
-
-
-def pack(path: Path, extension: str = ".gz") -> Path:
-    """Do as gzip does: a new file, with the time stamp of the old one, which is removed."""
-    compress: Callable[[bytes], bytes] = gzip.compress if extension == ".gz" else zstd.compress
-    archive = path.with_name(path.name + extension)
-    archive.write_bytes(compress(path.read_bytes()))
-    stamp = path.stat()
-    os.utime(archive, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    path.unlink()
-    return archive
-
-
-def opened(feed: FileFeed) -> FileSource:
-    source = feed.source()
-    source.open()
-    return source
-
-
-def stopped(source: FileSource) -> None:
-    source.commit()
-    source.close()
-
-
-def identities(records: list[Record]) -> list[tuple[bytes, str, int]]:
-    return [(record.payload, record.partition.key, record.receipt.position) for record in records]
-
-
-def drained(source: FileSource) -> list[bytes]:
-    """Return everything that comes until nothing more does."""
-    found: list[bytes] = []
-    quiet = 0
-    while quiet < 20:
-        records = source.poll(0.01)
-        settle_all(record.receipt for record in records)
-        found += [record.payload for record in records]
-        quiet = 0 if records else quiet + 1
-    source.commit()
-    return found
 
 
 # --- rotated and compressed while nobody watched ---

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contracts.source import Feed, SourceContract, read
-from fakes import FakeClock, RecordingMetrics, eventually
+from contracts.source import SourceContract, read
+from fakes import FakeClock, eventually
+from log_feed import LIMITS, FileFeed, descriptors, opened, payloads, restarted
 
 from weirlog.pipeline.gaps import Gap
 from weirlog.pipeline.ledger import settle_all
@@ -18,47 +19,6 @@ from weirlog.pipeline.sources.content import PlainContent
 from weirlog.pipeline.sources.file import FileSource
 from weirlog.pipeline.sources.files import Pace
 from weirlog.pipeline.sources.tail import Tail, TailLimits
-from weirlog.pipeline.timing import SystemClock
-
-PACE = Pace(poll_s=0.005, scan_s=0.02, grace_s=0.05, settle_s=0.0)
-LIMITS = TailLimits(line_bytes=2_000, read_bytes=500, chunk_records=100)
-
-
-class FileFeed(Feed):
-    """A log in a folder of its own."""
-
-    def __init__(self, folder: Path, start_at: str = "beginning") -> None:
-        self.folder = folder / "logs"
-        self.folder.mkdir()
-        self.log = self.folder / "access.log"
-        self.log.touch()
-        self.metrics = RecordingMetrics()
-        self.checkpoint = folder / "checkpoint.json"
-        self.start_at = start_at
-        self.patterns = [str(self.log)]
-        self.gaps: list[Gap] = []
-        self.pace = PACE
-
-    def source(self) -> FileSource:
-        return FileSource(
-            "file-0",
-            self.patterns,
-            start_at=self.start_at,  # type: ignore[arg-type]
-            checkpoint=Checkpoint(self.checkpoint),
-            clock=SystemClock(),
-            metrics=self.metrics,
-            limits=LIMITS,
-            pace=self.pace,
-            on_gap=self.gaps.append,
-        )
-
-    def write(self, *payloads: bytes) -> None:
-        with self.log.open("ab") as log:
-            log.writelines(payload + b"\n" for payload in payloads)
-
-    @property
-    def lost(self) -> float:
-        return self.metrics.counters["bytes_possibly_lost_total", "source=file-0"]
 
 
 @pytest.fixture
@@ -68,36 +28,9 @@ def feed(tmp_path: Path) -> FileFeed:
 
 @pytest.fixture
 def source(feed: FileFeed) -> Iterator[FileSource]:
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     yield source
     source.close()
-
-
-def payloads(source: FileSource, count: int) -> list[bytes]:
-    records = read(source, count)
-    settle_all(record.receipt for record in records)
-    return [record.payload for record in records]
-
-
-def restarted(feed: FileFeed, source: FileSource) -> FileSource:
-    source.commit()
-    source.close()
-    fresh = feed.source()
-    fresh.open()
-    return fresh
-
-
-def descriptors(folder: Path) -> list[Path]:
-    """Return which files in `folder` this process holds open."""
-    found = []
-    for descriptor in Path("/proc/self/fd").iterdir():
-        try:
-            target = descriptor.readlink()
-        except FileNotFoundError:
-            continue  # that of the listing itself
-        found += [target] if target.parent == folder and target.suffix != "" else []
-    return found
 
 
 class TestContract(SourceContract):
@@ -155,8 +88,7 @@ def test_files_that_were_there_before_start_at_their_end_if_told_so(tmp_path: Pa
     feed.write(b"old")
     with feed.log.open("ab") as log:
         log.write(b"the end of th")
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     with feed.log.open("ab") as log:
         log.write(b"is line is new\n")
     assert payloads(source, 1) == [b"the end of this line is new"]
@@ -166,28 +98,24 @@ def test_files_that_were_there_before_start_at_their_end_if_told_so(tmp_path: Pa
 def test_files_that_appear_later_are_read_from_their_beginning(tmp_path: Path) -> None:
     feed = FileFeed(tmp_path, start_at="end")
     feed.patterns = [str(feed.folder / "*.log")]
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     (feed.folder / "other.log").write_bytes(b"first\nsecond\n")
     assert payloads(source, 2) == [b"first", b"second"]
     fresh = restarted(feed, source)
     fresh.close()
     (feed.folder / "third.log").write_bytes(b"written while away\n")
-    fresh = feed.source()
-    fresh.open()
+    fresh = opened(feed)
     assert payloads(fresh, 1) == [b"written while away"]
     fresh.close()
 
 
 def test_an_empty_file_seen_at_the_first_start_is_read_from_its_beginning_after_a_restart(tmp_path: Path) -> None:
     feed = FileFeed(tmp_path, start_at="end")
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     source.commit()
     source.close()
     feed.write(b"written while away")
-    fresh = feed.source()
-    fresh.open()
+    fresh = opened(feed)
     assert payloads(fresh, 1) == [b"written while away"]
     fresh.close()
 
@@ -206,8 +134,7 @@ def test_rename_rotation_loses_nothing_and_keeps_the_order(feed: FileFeed, sourc
 def test_a_renamed_file_is_the_same_partition(feed: FileFeed, source: FileSource) -> None:
     feed.patterns = [str(feed.folder / "access*")]
     source.close()
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     feed.write(b"one")
     (first,) = read(source, 1)
     feed.log.rename(feed.folder / "access.1")
@@ -254,8 +181,7 @@ def test_two_rotations_while_nobody_watches_are_found_among_the_siblings(feed: F
     feed.write(b"2")
     feed.log.rename(feed.folder / "access.log.2")
     feed.write(b"3")
-    fresh = feed.source()
-    fresh.open()
+    fresh = opened(feed)
     assert payloads(fresh, 2) == [b"2", b"3"]
     fresh.close()
 
@@ -311,8 +237,7 @@ def test_a_reused_inode_with_another_first_line_is_a_new_file(feed: FileFeed, so
     source.commit()
     source.close()
     feed.log.write_bytes(b"new\nfile\n")
-    fresh = feed.source()
-    fresh.open()
+    fresh = opened(feed)
     assert payloads(fresh, 2) == [b"new", b"file"]
     fresh.close()
 
@@ -333,8 +258,7 @@ def test_a_symlink_is_followed_and_its_swap_too(feed: FileFeed, tmp_path: Path) 
     second.write_bytes(b"two\n")
     feed.log.unlink()
     feed.log.symlink_to(first)
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     assert payloads(source, 1) == [b"one"]
     (tmp_path / "link").symlink_to(second)
     (tmp_path / "link").rename(feed.log)
@@ -346,8 +270,7 @@ def test_what_is_no_regular_file_is_told_once_and_the_others_go_on(feed: FileFee
     feed.patterns = [str(feed.folder / "*")]
     os.mkfifo(feed.folder / "pipe")
     (feed.folder / "folder").mkdir()
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     feed.write(b"one")
     assert payloads(source, 1) == [b"one"]
     source.poll(0.1)
@@ -359,8 +282,7 @@ def test_a_burst_in_one_file_does_not_starve_another(feed: FileFeed) -> None:
     feed.patterns = [str(feed.folder / "*.log")]
     quiet = feed.folder / "quiet.log"
     quiet.touch()
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     feed.write(*[b"noise"] * 5_000)
     quiet.write_bytes(b"hush\n")
     first = [*source.poll(1), *source.poll(1)]
@@ -386,8 +308,7 @@ def test_a_file_that_was_away_at_a_start_is_read_on_when_it_is_back(feed: FileFe
     source.commit()
     source.close()
     feed.folder.rename(away)
-    without = feed.source()
-    without.open()
+    without = opened(feed)
     assert list(without.poll(0.05)) == []
     fresh = restarted(feed, without)
     away.rename(feed.folder)
@@ -429,13 +350,11 @@ def test_what_is_written_before_a_crash_in_the_first_second_is_read(tmp_path: Pa
     """Where "the end" was is durable from the first moment: after a crash it must not be a later one."""
     feed = FileFeed(tmp_path, start_at="end")
     feed.write(b"old")
-    crashing = feed.source()
-    crashing.open()
+    crashing = opened(feed)
     feed.write(b"new")
     assert [record.payload for record in read(crashing, 1)] == [b"new"]
     crashing.close()  # which commits nothing
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     assert payloads(source, 1) == [b"new"]
     source.close()
 
@@ -449,8 +368,7 @@ def test_compressed_files_are_no_log_lines(feed: FileFeed, name: str, content: b
     feed.patterns = [f"{feed.log}*"]
     (feed.folder / name).write_bytes(content)
     feed.write(b"one")
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     (feed.folder / name).write_bytes(content + b"more\n")
     assert payloads(source, 1) == [b"one"]
     assert eventually(lambda: list(source.poll(0.01)) == [] and feed.metrics.counters[errors] > 0)
@@ -485,15 +403,7 @@ def test_empty_lines_do_not_hold_up_the_next_record(feed: FileFeed, source: File
 def test_a_busy_directory_does_not_cost_a_scan_for_each_event(feed: FileFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     scans: list[float] = []
     clock = FakeClock()
-    source = FileSource(
-        "file-0",
-        feed.patterns,
-        start_at="end",
-        checkpoint=Checkpoint(feed.checkpoint),
-        clock=clock,
-        metrics=feed.metrics,
-        pace=Pace(poll_s=0.1, scan_s=1_000.0),
-    )
+    source = feed.source(clock, Pace(poll_s=0.1, scan_s=1_000.0))
     source.open()
     scan = source._scan
     monkeypatch.setattr(source, "_scan", lambda: (scans.append(clock.monotonic()), scan()))
@@ -508,8 +418,7 @@ def test_a_busy_directory_does_not_cost_a_scan_for_each_event(feed: FileFeed, mo
 def test_a_copy_that_the_pattern_names_too_is_not_read_twice(feed: FileFeed) -> None:
     """Copytruncate makes the copy first: for a moment there are two files with the same lines."""
     feed.patterns = [f"{feed.log}*"]
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     feed.write(b"one", b"two")
     assert payloads(source, 2) == [b"one", b"two"]
     shutil.copy(feed.log, feed.folder / "access.log.1")
@@ -536,8 +445,7 @@ def test_copytruncate_while_nobody_watched_goes_on_in_the_copy(feed: FileFeed, s
     shutil.copy(feed.log, feed.folder / "access.log.1")
     os.truncate(feed.log, 0)
     feed.write(b"four")
-    fresh = feed.source()
-    fresh.open()
+    fresh = opened(feed)
     records = read(fresh, 2)
     assert sorted(record.payload for record in records) == [b"four", b"three"]
     (three,) = [record for record in records if record.payload == b"three"]

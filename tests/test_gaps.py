@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeClock, RecordingMetrics
-from test_file_source import FileFeed, descriptors, payloads, restarted
+from log_feed import FileFeed, descriptors, opened, payloads, restarted, stopped
 
 from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import MAX_GAPS, Gap, GapLedger
 from weirlog.pipeline.ledger import settle_all
-from weirlog.pipeline.sources.checkpoint import Checkpoint
 from weirlog.pipeline.sources.file import FileSource
 from weirlog.pipeline.sources.files import Pace
 
@@ -116,24 +115,25 @@ def test_killed_while_a_gap_is_being_told_the_next_run_tells_an_equal_one(feed: 
     command = [sys.executable, "-c", script, str(feed.log), str(feed.checkpoint), str(heard)]
     process = subprocess.run(command, stdout=subprocess.DEVNULL, timeout=30, check=False)
     assert process.returncode == -signal.SIGKILL
-    source = feed.source()
-    source.open()
+    source = opened(feed)
     assert [repr(gap) for gap in feed.gaps] == [heard.read_text()]
     again = restarted(feed, source)
     assert len(feed.gaps) == 1
     again.close()
 
 
+def rewritten_while_stopped(feed: FileFeed, lines: list[bytes], content: bytes) -> FileSource:
+    """Return a source that has read and committed `lines`, and finds `content` in the same file at its next start."""
+    feed.write(*lines)
+    source = opened(feed)
+    assert payloads(source, len(lines)) == lines
+    stopped(source)
+    feed.log.write_bytes(content)
+    return opened(feed)
+
+
 def test_a_checkpoint_that_points_beyond_a_file_with_the_same_inode_is_a_gap(feed: FileFeed) -> None:
-    feed.write(b"one", b"two", b"three")
-    source = feed.source()
-    source.open()
-    assert len(payloads(source, 3)) == 3
-    source.commit()
-    source.close()
-    feed.log.write_bytes(b"one\nnew\n")
-    source = feed.source()
-    source.open()
+    source = rewritten_while_stopped(feed, [b"one", b"two", b"three"], b"one\nnew\n")
     assert payloads(source, 2) == [b"one", b"new"]
     source.poll(0.1)
     source.commit()
@@ -145,36 +145,22 @@ def test_a_checkpoint_that_points_beyond_a_file_with_the_same_inode_is_a_gap(fee
 
 def test_a_file_with_the_same_inode_and_first_line_but_other_lines_is_read_anew(feed: FileFeed) -> None:
     """A header line says nothing; what was read just before the position does."""
-    feed.write(b"#Fields: method path", b"one", b"two")
-    source = feed.source()
-    source.open()
-    assert len(payloads(source, 3)) == 3
-    source.commit()
-    source.close()
-    feed.log.write_bytes(b"#Fields: method path\nand\nnow\nfor\nmore\n")
-    source = feed.source()
-    source.open()
+    source = rewritten_while_stopped(
+        feed, [b"#Fields: method path", b"one", b"two"], b"#Fields: method path\nand\nnow\nfor\nmore\n"
+    )
     assert payloads(source, 5)[1:] == [b"and", b"now", b"for", b"more"]
     source.close()
 
 
 def with_clock(feed: FileFeed, clock: FakeClock) -> FileSource:
-    return FileSource(
-        "file-0",
-        feed.patterns,
-        start_at="beginning",
-        checkpoint=Checkpoint(feed.checkpoint),
-        clock=clock,
-        metrics=feed.metrics,
-        pace=Pace(grace_s=30.0, deleted_s=3600.0),
-        on_gap=feed.gaps.append,
-    )
+    source = feed.source(clock, Pace(grace_s=30.0, deleted_s=3600.0))
+    source.open()
+    return source
 
 
 def test_a_deleted_file_with_unread_lines_is_held_until_its_deadline_and_then_a_gap(feed: FileFeed) -> None:
     clock = FakeClock()
     source = with_clock(feed, clock)
-    source.open()
     feed.write(b"one")
     assert len(payloads(source, 1)) == 1
     (tail,) = source._files.tails.values()
@@ -200,7 +186,6 @@ def test_a_deleted_file_that_goes_on_growing_is_let_go_all_the_same(feed: FileFe
     """A server that was not told to reopen its log would hold its disk space for ever, and we with it."""
     clock = FakeClock()
     source = with_clock(feed, clock)
-    source.open()
     with feed.log.open("ab", buffering=0) as writer:
         feed.log.unlink()
         read_lines = 0
@@ -219,7 +204,6 @@ def test_a_deleted_file_that_goes_on_growing_is_let_go_all_the_same(feed: FileFe
 def test_a_deleted_file_whose_end_was_read_is_let_go_after_a_grace(feed: FileFeed) -> None:
     clock = FakeClock()
     source = with_clock(feed, clock)
-    source.open()
     feed.write(b"one")
     assert len(payloads(source, 1)) == 1
     feed.log.unlink()

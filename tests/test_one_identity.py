@@ -7,14 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from archives import lines, pack
 from contracts.source import read
-from test_compressed_files import drained, identities, lines, opened, pack, stopped
-from test_file_source import FileFeed, payloads
+from log_feed import FileFeed, drained, everything, identities, opened, payloads, stopped
 
 from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.sources.checkpoint import State
-from weirlog.pipeline.sources.file import FileSource
 
 
 @pytest.fixture
@@ -30,19 +29,6 @@ def copytruncated(feed: FileFeed, late: bytes = b"") -> Path:
         log.write(late)
     os.truncate(feed.log, 0)
     return copy
-
-
-def everything(source: FileSource) -> list[tuple[bytes, str, int]]:
-    """Return what identifies each record until nothing more comes; settle it all and commit."""
-    found: list[tuple[bytes, str, int]] = []
-    quiet = 0
-    while quiet < 20:
-        records = source.poll(0.01)
-        settle_all(record.receipt for record in records)
-        found += identities(list(records))
-        quiet = 0 if records else quiet + 1
-    source.commit()
-    return found
 
 
 @pytest.mark.parametrize("watched", [True, False], ids=["watched", "unwatched"])
