@@ -1,6 +1,7 @@
 """The command line: every command, thin. Work, and what it needs to import, starts inside the command.
 
-Exit status: 0 done, 1 failed while running, 2 bad usage or configuration.
+Exit status: 0 done, 1 failed while running, 2 bad usage or configuration; of the daemon also 3, stopped before everything
+that was read could be kept: it is read again at the next start.
 """
 
 from __future__ import annotations

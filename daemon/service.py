@@ -118,8 +118,12 @@ class Service:
             log.error("stopped by a failure", reason=str(failure))
             return exit_status.FAILED
         if not complete:
-            log.error("not everything was done by the deadline; it will be done at the next start")
-            return exit_status.FAILED
+            log.error(
+                "stopped before everything that was read could be kept; it is read again at the next start",
+                reason=assembly.pipeline.left_because or f"it was not done within {SHUTDOWN_S:g} s",
+                records_left=assembly.pipeline.left,
+            )
+            return exit_status.INCOMPLETE
         log.info("stopped; everything read is settled and committed")
         return exit_status.DONE
 

@@ -3,7 +3,8 @@
 Start:  delivery → scorer → readers, so that whoever hands over finds someone who takes.
 Stop:   1 readers stop reading; 2 the channel is closed; 3 the scorer flushes the partial batch into the outbox and
         settles it; 4 the readers commit for the last time; 5 delivery sends what it still can. One deadline for all;
-        what is not done by then is done at the next start, since nothing unsettled was committed.
+        what is not done by then is done at the next start, since nothing unsettled was committed. Where the outbox takes
+        nothing (a full disk), the stop goes on without it after GIVE_UP_S: the rest of the time would change nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ log = structlog.get_logger(__name__)
 STUCK_S = 20.0
 """A thread that shows no life for so long is stuck. Every wait of theirs is far shorter, and the slowest batch (1,024
 requests of the longest kind) takes under 10 s on one slow core."""
+GIVE_UP_S = 1.0
+"""A stop waits so long for an outbox that takes nothing."""
+LOOK_S = 0.05
+"""Between two looks whether it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,10 @@ class Pipeline:
         """What crashed a thread, or None. Set once; `ended` is set with it."""
         self.ended = threading.Event()
         """Set when there is nothing left to supervise: a thread crashed."""
+        self.left: dict[str, int] = {}
+        """After a stop: how many records of which source were read and not settled."""
+        self.left_because: str | None = None
+        """After a stop: why something could not be settled or committed, where that is known."""
         self._channel = channel
         self._signals = signals
         self._clock = clock
@@ -171,27 +180,44 @@ class Pipeline:
 
         Blocks until every thread has ended or `deadline` has passed.
         """
+        began = self._clock.monotonic()
         self._signals.stopping.set()
         for reader in self.readers:
-            reader.finished_reading.wait(deadline.remaining_s)
+            self._await(reader.finished_reading.is_set, reader.finished_reading.wait, deadline, began)
         self._channel.close()
-        self._scoring.join(deadline.remaining_s)
+        self._await(lambda: not self._scoring.is_alive(), self._scoring.join, deadline, began)
         drained = not self._scoring.is_alive() and self.failure is None
         if not drained:
             self._signals.aborting.set()
+            self.left_because = self.scorer.failure
         self._signals.drained.set()
         for thread in self._reading:
             thread.join(deadline.remaining_s)
         for worker in self.workers:
             worker.deadline = deadline
         self._delivery_stopping.set()
-        for thread in self._delivering:
+        for thread in (*self._delivering, self._scoring):
             thread.join(deadline.remaining_s)
         alive = [thread.name for thread in self._threads if thread.is_alive()]
         if alive:
             log.error("threads still ran at the deadline and are left behind", threads=alive)
         # Alerts that delivery could not send are safe in the outbox: they do not make a stop incomplete.
-        return drained and not any(thread.is_alive() for thread in self._reading)
+        self.left = {reader.name: reader.left for reader in self.readers if reader.left}
+        uncommitted = next(
+            (reader.commit_failure for reader in self.readers if reader.commit_failure is not None), None
+        )
+        self.left_because = self.left_because or uncommitted
+        return drained and uncommitted is None and not any(thread.is_alive() for thread in self._reading)
+
+    def _await(
+        self, is_done: Callable[[], bool], wait: Callable[[float], object], deadline: Deadline, began: float
+    ) -> None:
+        """Wait for one step of a stop that began then, as long as there is hope for it."""
+        while not is_done() and not deadline.passed:
+            failing_since = self.scorer.failing_since
+            if failing_since is not None and self._clock.monotonic() - max(failing_since, began) >= GIVE_UP_S:
+                return
+            wait(min(LOOK_S, deadline.remaining_s))
 
     def fail(self, error: BaseException) -> None:
         """Say that `error` ended something that must not end; the first one stands. Any thread may call this."""

@@ -61,6 +61,10 @@ class Reader:
         self.lag: int | None = None
         """As the source gave it about a second ago; it may be asked in its own thread alone."""
         self.finished_reading = threading.Event()
+        self.left = 0
+        """Records that had been read and were not settled when it ended."""
+        self.commit_failure: str | None = None
+        """Why the position cannot be committed at present, or None."""
         self._source = source
         self._channel = channel
         self._max_in_flight = max_in_flight
@@ -82,6 +86,7 @@ class Reader:
                 self.finished_reading.set()
             self._drained.wait()
             if self.is_open:
+                self.left = self._source.in_flight
                 self._commit()
         finally:
             self._source.close()
@@ -157,8 +162,16 @@ class Reader:
             self._source.commit()
         except RetryableError as error:
             self._metrics.count("source_errors_total", source=self.name)
-            log.error("the position cannot be committed; the last good one stands", source=self.name, reason=str(error))
+            # Once, not every second; and whoever stops it says so for all sources in one line.
+            if self.commit_failure is None and not self._stopping.is_set():
+                log.error(
+                    "the position cannot be committed; the last good one stands", source=self.name, reason=str(error)
+                )
+            self.commit_failure = str(error)
         else:
+            if self.commit_failure is not None:
+                log.info("the position can be committed again", source=self.name)
+            self.commit_failure = None
             self._metrics.count("commits_total", source=self.name)
 
     def _failed(self, error: RetryableError) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
 from fakes import FakeClock, RecordingMetrics, eventually
 from test_reading import ScriptedSource
 from test_scoring import WordClassifier, WordFormat
@@ -13,6 +14,7 @@ from test_scoring import WordClassifier, WordFormat
 from weirlog.pipeline.alerts import Alert
 from weirlog.pipeline.batching import BatchLimits
 from weirlog.pipeline.channel import Channel
+from weirlog.pipeline.dead_letters import DeadLetter
 from weirlog.pipeline.delivery import DeliveryWorker
 from weirlog.pipeline.engine import STUCK_S, Pipeline, Signals
 from weirlog.pipeline.errors import RetryableError
@@ -135,6 +137,56 @@ def test_a_sink_that_is_down_makes_no_stop_incomplete(tmp_path: Path) -> None:
     again.pipeline.start()
     until(lambda: again.sink.paths == ["/attack1"])
     assert again.stop()
+
+
+def refusing(*_arguments: object) -> None:
+    raise RetryableError("outbox.db: the disk is full; make room")
+
+
+def test_a_stop_does_not_wait_for_a_disk_that_is_full_and_says_what_it_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More was read than the channel holds: neither the scorer nor the reader can hand over what it has."""
+    script = [[b"/attack%d" % number for number in range(90)], [b"/a"] * 90, [b"/b"] * 90]
+    assembled = Assembled(tmp_path, ScriptedSource(*script))
+    monkeypatch.setattr(assembled.outbox, "take", refusing)
+    assembled.pipeline.start()
+    until(lambda: assembled.pipeline.scorer.failing_since is not None and not assembled.source.script)
+    began = assembled.clock.monotonic()
+    assert not assembled.stop(within_s=25.0)
+    assert assembled.clock.monotonic() - began < 10.0, "the grace of 25 s is not waited for"
+    assert assembled.pipeline.left == {"scripted": 270}
+    assert assembled.pipeline.left_because == "outbox.db: the disk is full; make room"
+    assert set(assembled.source.committed) <= {0}
+    assert not {"score", "read scripted", "deliver list"} & threads()
+
+
+def test_a_disk_that_has_room_again_during_a_stop_makes_it_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assembled = Assembled(tmp_path, ScriptedSource([b"/attack1"]))
+    take, refusals = assembled.outbox.take, [refusing] * 2
+
+    def full_at_first(alerts: Sequence[Alert], dead: Sequence[DeadLetter]) -> None:
+        if refusals:
+            refusals.pop()()
+        take(alerts, dead)
+
+    monkeypatch.setattr(assembled.outbox, "take", full_at_first)
+    assembled.pipeline.start()
+    until(lambda: assembled.source.script == [])
+    assert assembled.stop()
+    assert (assembled.pipeline.left, assembled.pipeline.left_because) == ({}, None)
+    assert assembled.sink.paths == ["/attack1"]
+
+
+def test_a_stop_whose_last_commit_fails_is_not_complete(tmp_path: Path) -> None:
+    assembled = Assembled(tmp_path, ScriptedSource([b"/a"]))
+    assembled.source.commit_errors = [RetryableError("checkpoint: no space left")] * 1_000
+    assembled.pipeline.start()
+    until(lambda: assembled.source.script == [] and assembled.source.in_flight == 0)
+    assert not assembled.stop()
+    assert assembled.pipeline.left_because == "checkpoint: no space left"
 
 
 def test_a_crashed_thread_ends_the_pipeline_and_says_why(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from servers import missing, require_program
 from soak.lives import line
 from soak.running import Running
 
+from weirlog.daemon.exit_status import INCOMPLETE
 from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.sources.checkpoint import Checkpoint
 from weirlog.pipeline.sources.file import FileSource
@@ -145,7 +146,7 @@ def test_lines_cut_off_unread_are_told_though_the_file_has_grown_to_its_place_ag
 
 @pytest.mark.parametrize("killed", [False, True], ids=["running", "killed"])
 def test_a_state_directory_that_fills_up_loses_no_alert(
-    start: Callable[[], Running], resize: Callable[[str], None], *, killed: bool
+    resize: Callable[[str], None], start: Callable[[], Running], *, killed: bool
 ) -> None:
     """It is told, detection waits, and goes on when there is room again, even over a SIGKILL."""
     running = start()
@@ -168,3 +169,28 @@ def test_a_state_directory_that_fills_up_loses_no_alert(
     assert running.stop() == 0
     assert running.alerts.ambiguous == {}
     assert killed or running.alerts.lines == written, "each alert once"
+
+
+def test_stopped_on_a_full_disk_it_ends_at_once_and_the_next_start_goes_on(
+    resize: Callable[[str], None], start: Callable[[], Running]
+) -> None:
+    running = start()
+    written = 0
+    while not running.has_told("alerts cannot be stored"):
+        assert written < 8_000, "1 MiB takes so many?"
+        with running.log.open("ab") as log:
+            log.write(b"".join(line(number, attack=True) for number in range(written, written + 100)))
+        written += 100
+        # Not for long: when deliveries cannot be noted any more, no alert may come and the store may yet take some.
+        eventually(lambda: running.has_alerted(*range(written)), within_s=0.5)  # noqa: B023 - called here
+    began = time.monotonic()
+    assert running.stop() == INCOMPLETE
+    assert time.monotonic() - began < 10.0, "the grace is 25 s"
+    (told,) = [line for line in running.stderr.splitlines() if "stopped before everything" in line]
+    assert "the disk is full" in told
+    assert '"records_left": {"file-0": ' in told
+    resize("16m")
+    running = start()
+    assert eventually(lambda: running.has_alerted(*range(written)), within_s=30), running.stderr
+    assert running.stop() == 0
+    assert running.alerts.ambiguous == {}

@@ -143,7 +143,7 @@ def _live(config: Path, log_path: Path, before: Callable[[], None], patches: Map
 
 def run_daemon(config: Path, patches: Mapping[str, object] | None = None) -> int:
     """Run it in this process, as `weirlog run` does, and return its exit status."""
-    replaced = {"load_detector": lambda *_args, **_settings: MarkerDetector(), **(patches or {})}
+    replaced = {"load_live": lambda _model: MarkerDetector(), **(patches or {})}
     with mock.patch.multiple(assemble, **replaced):
         return running.run(config)
 
