@@ -9,11 +9,19 @@ import numpy as np
 import pytest
 import threadpoolctl
 from artifacts import random_artifact
-from contracts.engine import TOLERANCE, EngineContract, by_definition, ragged, random_sequences
+from contracts.engine import (
+    TOLERANCE,
+    EngineContract,
+    assert_equals_keras,
+    assert_scores_by_definition,
+    by_definition,
+    ragged,
+    random_sequences,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
-from variants import VARIANTS, lengths_around
+from variants import VARIANTS
 
 from weirlog.models.artifact import Artifact
 from weirlog.models.engines import ENGINES, Engine, engine
@@ -46,27 +54,13 @@ class TestTensorFlowEngine(EngineContract):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_numpy_scores_a_network_by_its_definition(name: str) -> None:
-    artifact = random_artifact(VARIANTS[name], seed=5)
-    sequences = random_sequences(
-        lengths_around(artifact.network.sequence.length), artifact.network.embedding.vocabulary
-    )
-    scores = NumpyEngine(artifact).score(ragged(sequences))
-    expected = [by_definition(artifact, sequence)[0] for sequence in sequences]
-    assert scores.probability == pytest.approx(expected, abs=TOLERANCE)
+    assert_scores_by_definition(VARIANTS[name], NumpyEngine)
 
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_numpy_equals_keras_within_1e_5(name: str) -> None:
-    pytest.importorskip("tensorflow")
-    artifact = random_artifact(VARIANTS[name], seed=6)
-    batch = ragged(
-        random_sequences(lengths_around(artifact.network.sequence.length), artifact.network.embedding.vocabulary)
-    )
-    ours, keras = NumpyEngine(artifact).score(batch), engine("tensorflow", artifact).score(batch)
-    np.testing.assert_allclose(ours.probability, keras.probability, atol=TOLERANCE)
-    if ours.kind is not None and keras.kind is not None:
-        np.testing.assert_allclose(ours.kind, keras.kind, atol=TOLERANCE)
+    assert_equals_keras(VARIANTS[name], NumpyEngine)
 
 
 ACTIVATIONS: list[Activation] = ["tanh", "sigmoid", "hard_sigmoid", "hard_sigmoid_keras2"]

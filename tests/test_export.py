@@ -14,8 +14,8 @@ from artifacts import random_artifact
 from contracts.engine import TOLERANCE, ragged, random_sequences
 from msgspec.structs import replace as changed
 from servers import missing
-from test_engines import VARIANTS, lengths_around
 from typer.testing import CliRunner
+from variants import VARIANTS, lengths_around
 
 from weirlog.daemon.cli import app
 from weirlog.models.artifact import Artifact

@@ -13,10 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from artifacts import random_artifact
-from contracts.engine import TOLERANCE, by_definition, ragged, random_sequences
+from contracts.engine import (
+    TOLERANCE,
+    assert_equals_keras,
+    assert_scores_by_definition,
+    by_definition,
+    ragged,
+    random_sequences,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from variants import VARIANTS, lengths_around
+from variants import VARIANTS
 
 from weirlog.models.engines import ReuseLimits, TokenBatch, engine
 from weirlog.models.engines import machine_code as code
@@ -36,25 +43,13 @@ SMALL = Network(
 @pytest.mark.parametrize("limits", [PLAIN, ReuseLimits()], ids=["plain", "shared"])
 @pytest.mark.parametrize("name", SERVED)
 def test_numba_scores_a_network_by_its_definition(name: str, limits: ReuseLimits) -> None:
-    artifact = random_artifact(VARIANTS[name], seed=5)
-    sequences = random_sequences(
-        lengths_around(artifact.network.sequence.length), artifact.network.embedding.vocabulary
-    )
-    scores = NumbaEngine(artifact, limits).score(ragged(sequences))
-    expected = [by_definition(artifact, sequence)[0] for sequence in sequences]
-    assert scores.probability == pytest.approx(expected, abs=TOLERANCE)
+    assert_scores_by_definition(VARIANTS[name], lambda artifact: NumbaEngine(artifact, limits))
 
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("name", SERVED)
 def test_numba_equals_keras_within_1e_5(name: str) -> None:
-    pytest.importorskip("tensorflow")
-    artifact = random_artifact(VARIANTS[name], seed=6)
-    batch = ragged(
-        random_sequences(lengths_around(artifact.network.sequence.length), artifact.network.embedding.vocabulary)
-    )
-    ours, keras = NumbaEngine(artifact).score(batch), engine("tensorflow", artifact).score(batch)
-    np.testing.assert_allclose(ours.probability, keras.probability, atol=TOLERANCE)
+    assert_equals_keras(VARIANTS[name], NumbaEngine)
 
 
 @pytest.mark.parametrize("processor", [code.AVX2, code.BASELINE], ids=["avx2", "no-avx"])

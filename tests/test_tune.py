@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import weirlog
 from configurations import LEAST, load_text
 from requests_by_hand import ATTACKS, BENIGN, hapi_line
-from test_cli import weirlog
 
 from weirlog.daemon import tune, tune_proposal
 from weirlog.daemon.lines import Line

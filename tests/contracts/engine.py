@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from artifacts import random_artifact
+from variants import lengths_around
 
+from weirlog.models import engines
 from weirlog.models.artifact import Artifact
 from weirlog.models.engines import Engine, TokenBatch
 from weirlog.models.errors import VocabularyError
-from weirlog.models.network import Activation, Dense, Lstm
+from weirlog.models.network import Activation, Dense, Lstm, Network
 
 Doubles = npt.NDArray[np.float64]
 
@@ -82,6 +84,26 @@ def by_definition(artifact: Artifact, ids: Sequence[int]) -> tuple[float, Double
         return float(activated("sigmoid", logit)[0]), None
     kinds = np.exp(features @ weights["kinds.kernel"] + weights["kinds.bias"])
     return float(activated("sigmoid", logit)[0]), kinds / kinds.sum()
+
+
+def assert_scores_by_definition(network: Network, make: Callable[[Artifact], Engine]) -> None:
+    """Hold an engine to what a network's description says, step by step in plain Python."""
+    artifact = random_artifact(network, seed=5)
+    sequences = random_sequences(lengths_around(network.sequence.length), network.embedding.vocabulary)
+    scores = make(artifact).score(ragged(sequences))
+    expected = [by_definition(artifact, sequence)[0] for sequence in sequences]
+    assert scores.probability == pytest.approx(expected, abs=TOLERANCE)
+
+
+def assert_equals_keras(network: Network, make: Callable[[Artifact], Engine]) -> None:
+    """Hold an engine to what Keras makes of the same weights."""
+    pytest.importorskip("tensorflow")
+    artifact = random_artifact(network, seed=6)
+    batch = ragged(random_sequences(lengths_around(network.sequence.length), network.embedding.vocabulary))
+    ours, keras = make(artifact).score(batch), engines.engine("tensorflow", artifact).score(batch)
+    np.testing.assert_allclose(ours.probability, keras.probability, atol=TOLERANCE)
+    if ours.kind is not None and keras.kind is not None:
+        np.testing.assert_allclose(ours.kind, keras.kind, atol=TOLERANCE)
 
 
 class EngineContract(ABC):
