@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from weirlog.daemon.config_alerts import Alerts, Redaction
-from weirlog.daemon.config_errors import ConfigurationError, Problem, problems_of
+from weirlog.daemon.config_errors import ConfigurationError, Problem, problems_of, read_document
 from weirlog.daemon.config_formats import FieldMapping
 from weirlog.daemon.config_model import Model
 from weirlog.daemon.config_sections import Batch, Http, Outbox, Section, Security, SelfWatch
@@ -24,7 +24,6 @@ from weirlog.daemon.config_sinks import FileSink, KafkaSink, Sink, WebhookSink
 from weirlog.daemon.config_sources import FileSource, KafkaSource, Source
 from weirlog.daemon.config_types import FilePath, Listen, LoadContext, refuse, shown
 from weirlog.daemon.secret import Secret
-from weirlog.daemon.yaml_file import YamlError, read_yaml
 
 __all__ = [
     "Alerts",
@@ -135,10 +134,7 @@ def load_config(path: Path, environ: Mapping[str, str] | None = None) -> Config:
     Raises:
         ConfigurationError: with everything that is wrong.
     """
-    try:
-        document = read_yaml(path)
-    except YamlError as error:
-        raise ConfigurationError(path, [Problem("", str(error), error.line)]) from None
+    document = read_document(path)
     if document.content is None:
         raise ConfigurationError(path, [Problem("", "is empty; it needs at least sources and sinks")])
     if not isinstance(document.content, dict):

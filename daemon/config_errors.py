@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from weirlog.daemon.config_types import shown
 from weirlog.daemon.printable import printable
-from weirlog.daemon.yaml_file import KeyPath, YamlDocument
+from weirlog.daemon.yaml_file import KeyPath, YamlDocument, YamlError, read_yaml
 
 PROBLEM_LIMIT = 50
 """Problems shown; whoever has more has given us another program's file."""
@@ -58,6 +58,18 @@ class ConfigurationError(Exception):
         if len(self.problems) > PROBLEM_LIMIT:
             lines.append(f"{name}: … and {len(self.problems) - PROBLEM_LIMIT} more")
         super().__init__("\n".join(lines))
+
+
+def read_document(path: Path) -> YamlDocument:
+    """Read one YAML document.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is no YAML.
+    """
+    try:
+        return read_yaml(path)
+    except YamlError as error:
+        raise ConfigurationError(path, [Problem("", str(error), error.line)]) from None
 
 
 def render_path(path: KeyPath) -> str:

@@ -133,6 +133,8 @@ Duration: TypeAlias = Annotated[
 ]
 """Seconds."""
 
+_SIZE_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT](i?[bB]?)?|[bB])?$"}
+
 Size: TypeAlias = Annotated[
     int,
     BeforeValidator(parse_size),
@@ -140,7 +142,7 @@ Size: TypeAlias = Annotated[
         {
             "oneOf": [
                 {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT](i?[bB]?)?|[bB])?$"},
+                _SIZE_SCHEMA,
             ],
             "examples": ["512k", "1MiB", "2GB"],
         }
@@ -155,7 +157,7 @@ SizeOrNone: TypeAlias = Annotated[
         {
             "oneOf": [
                 {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT](i?[bB]?)?|[bB])?$"},
+                _SIZE_SCHEMA,
             ],
             "examples": [0, "512k", "4MiB"],
         }

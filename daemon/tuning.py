@@ -22,9 +22,8 @@ from typing import Annotated, Final, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError
 
-from weirlog.daemon.config_errors import ConfigurationError, Problem, problems_of
+from weirlog.daemon.config_errors import ConfigurationError, Problem, problems_of, read_document
 from weirlog.daemon.config_types import refuse, shown
-from weirlog.daemon.yaml_file import YamlError, read_yaml
 
 MOST_PATTERNS: Final = 200
 """A site with more needs another threshold, or a model trained with its own requests: every pattern is a small hole."""
@@ -107,10 +106,7 @@ def read_tuning(path: Path) -> TuningFile:
     Raises:
         ConfigurationError: with everything that is wrong.
     """
-    try:
-        document = read_yaml(path)
-    except YamlError as error:
-        raise ConfigurationError(path, [Problem("", str(error), error.line)]) from None
+    document = read_document(path)
     if not isinstance(document.content, dict):
         raise ConfigurationError(path, [Problem("", "is no tuning; let `weirlog tune --out FILE` write one")])
     try:
