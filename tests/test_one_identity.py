@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from archives import lines, pack
 from contracts.source import read
 from log_feed import FileFeed, drained, everything, identities, opened, payloads, stopped
+from packing import lines, pack
 
 from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.ledger import settle_all
@@ -177,3 +179,24 @@ def test_two_generations_that_were_cut_off_unwatched_are_both_found_in_their_cop
     assert len({one[1:] for one in found}) == len(found)
     assert feed.gaps == []
     source.close()
+
+
+@pytest.mark.parametrize("text", [b"half a line", b""])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_rotated_file_without_a_whole_line_is_read_once(
+    feed: FileFeed, pack: Callable[[bytes], bytes], text: bytes
+) -> None:
+    """It is looked at whenever its log was rotated while nobody watched."""
+    feed.write(*lines(0, 3))
+    source = opened(feed)
+    assert len(payloads(source, 3)) == 3
+    stopped(source)
+    (feed.folder / ("access.log.1" if pack is bytes else "access.log.1.gz")).write_bytes(pack(text))
+    found = []
+    for number in range(2, 5):
+        feed.log.rename(feed.folder / f"access.log.{number}")
+        feed.write(b"%d" % number)
+        source = opened(feed)
+        found += [payload for payload, *_ in everything(source)]
+        stopped(source)
+    assert sorted(found) == sorted([b"2", b"3", b"4", *([text] if text else [])])

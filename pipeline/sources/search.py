@@ -225,12 +225,14 @@ class Search:
             return
         mark = self._files.marks.take(sibling.inode, tail.fingerprint)
         content = tail.content
-        if mark is None or not mark.fingerprint:
+        if mark is None:
             tail.close()
         elif content.packing is None and content.size() <= mark.position:
             # Shorter, it is another file, and what was read may still be in a copy.
             self._files.marks.keep(msgspec.structs.replace(mark, ended=content.size() == mark.position))
             tail.close()
+        elif not mark.fingerprint:
+            tail.close()  # nothing but its inode was known of it
         elif self.read_on(tail, mark, "drop"):
             self._read_to_end(tail)
         else:

@@ -24,11 +24,11 @@ from soak.naive_tail import NaiveTail
 from weirlog.pipeline.gaps import Gap
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.sources import Source, checkpoint, file
-from weirlog.pipeline.sources.checkpoint import Checkpoint
+from weirlog.pipeline.sources.checkpoint import Checkpoint, Mark
 from weirlog.pipeline.sources.content import PlainContent
 from weirlog.pipeline.sources.file import FileSource
 from weirlog.pipeline.sources.files import Pace
-from weirlog.pipeline.sources.identity import fingerprint
+from weirlog.pipeline.sources.identity import fingerprint, fits
 from weirlog.pipeline.sources.tail import TailLimits
 from weirlog.pipeline.timing import Clock
 
@@ -253,14 +253,10 @@ class LogMachine(RuleBasedStateMachine):
     def the_checkpoint_passes_nothing_that_is_open(self) -> None:
         if not (self.holds_files and hasattr(self, "world") and self.world.state.exists()):
             return
-        marks = {(mark.inode, mark.fingerprint): mark.position for mark in Checkpoint(self.world.state).load().marks}
+        marks = {(mark.inode, mark.fingerprint): mark for mark in Checkpoint(self.world.state).load().marks}
         for log in self.world.logs.files:
-            if (
-                log.path is not None
-                and not log.is_packed
-                and (position := marks.get((log.inode, _fingerprint(log.path)))) is not None
-            ):
-                passed = [line.data[:12] for line in self.world.owed(log) if (line.end or 0) <= position]
+            if log.path is not None and not log.is_packed and (mark := _mark_of(log.path, marks)) is not None:
+                passed = [line.data[:12] for line in self.world.owed(log) if (line.end or 0) <= mark.position]
                 assert not passed, f"lost: the checkpoint stands behind {passed}, which are not settled"
 
 
@@ -288,9 +284,11 @@ class Unwatched:
         """Nothing to end."""
 
 
-def _fingerprint(path: Path) -> str:
+def _mark_of(path: Path, marks: dict[tuple[int, str], Mark]) -> Mark | None:
+    """Return the mark that a source would find for a plain file: of its inode and first line, and of its content."""
     content = PlainContent(os.open(path, os.O_RDONLY))
     try:
-        return fingerprint(content)
+        mark = marks.get((content.inode, fingerprint(content)))
+        return mark if mark is not None and content.reaches(mark.position) and fits(content, mark) else None
     finally:
         content.close()
