@@ -83,6 +83,20 @@ def test_a_line_over_the_limit_is_flawed_and_the_next_one_is_not(
     assert long.receipt.position == len(b"one\n") + length + 1
 
 
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"", b"\r"])
+def test_a_line_at_the_limit_is_whole_whatever_ends_it(feed: FileFeed, source: FileSource, ending: bytes) -> None:
+    """The carriage return counts as little as the newline; a file that was deleted needs neither."""
+    longest = b"x" * LIMITS.line_bytes
+    with feed.log.open("ab") as log:
+        log.write(b"one\n" + longest + ending)
+    if not ending.endswith(b"\n"):
+        feed.log.unlink()
+    first, second = read(source, 2)
+    assert (first.payload, second.payload, second.flaw) == (b"one", longest, None)
+    settle_all(record.receipt for record in (first, second))
+    assert list(source.poll(0.2)) == []
+
+
 def test_files_that_were_there_before_start_at_their_end_if_told_so(tmp_path: Path) -> None:
     feed = FileFeed(tmp_path, start_at="end")
     feed.write(b"old")

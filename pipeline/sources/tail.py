@@ -167,7 +167,7 @@ class Tail:
     @property
     def has_lines(self) -> bool:
         """Whether a whole line is still to be read, as far as one may be long."""
-        return b"\n" in self.content.pread(self._limits.line_bytes + 1, self._cursor)
+        return b"\n" in self.content.pread(self._limits.line_bytes + len(b"\r\n"), self._cursor)
 
     @property
     def is_unpacking(self) -> bool:
@@ -262,9 +262,10 @@ class Tail:
             return self._skip(now)
         data = self.content.pread(self._limits.read_bytes, self._cursor)
         if b"\n" not in data and len(data) == self._limits.read_bytes:
-            data = self.content.pread(self._limits.line_bytes + 1, self._cursor)
+            data = self.content.pread(self._limits.line_bytes + len(b"\r\n"), self._cursor)
         if b"\n" not in data:
-            if len(data) > self._limits.line_bytes:
+            # The carriage return of a line that is as long as it may be stands behind the limit.
+            if len(data.removesuffix(b"\r")) > self._limits.line_bytes:
                 self._too_long = data[:FLAWED_BYTES]
                 self._cursor += len(data)
                 return self._skip(now)
@@ -278,7 +279,7 @@ class Tail:
             payload, self._too_long, flaw = self._too_long, None, self._too_long_flaw
             self._move_to(self._cursor)
         else:
-            payload = self.content.pread(self._limits.line_bytes, self._position)
+            payload = self.content.pread(self._limits.line_bytes + len(b"\r"), self._position)
             if not payload:
                 return []
             flaw = None if self.content.damage is None else "cut off where its compressed file is damaged"

@@ -36,8 +36,8 @@ PACE = Pace(poll_s=0.25, scan_s=1.0, grace_s=4.0)
 LIMITS = TailLimits(line_bytes=64, read_bytes=24, chunk_records=3)
 """So small that a handful of lines meets every limit."""
 QUIET_S = PACE.grace_s + 3 * PACE.scan_s
-MORE = st.lists(st.integers(0, 20) | st.integers(0, 80), min_size=1, max_size=6)
-"""How much longer than its number each line is; 0 to far beyond the limit, and 13 for an empty line."""
+MORE = st.lists(st.integers(0, 20) | st.integers(0, 80) | st.integers(57, 59), min_size=1, max_size=6)
+"""How much longer than its number each line is; 0 to far beyond the limit, about the limit, and 13 for an empty line."""
 SOME = st.lists(st.integers(0, 20), max_size=4)
 
 

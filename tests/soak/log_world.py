@@ -251,7 +251,8 @@ class LogWorld:
         if line.end is None or line.torn:
             return record.payload in line.data
         if record.flaw is not None:
-            return len(line.data) > self._line_bytes <= len(record.payload) and line.data.startswith(record.payload)
+            too_long = len(line.data.removesuffix(b"\r")) > self._line_bytes
+            return too_long and self._line_bytes <= len(record.payload) and line.data.startswith(record.payload)
         return record.payload == line.data.removesuffix(b"\r") and len(record.payload) <= self._line_bytes
 
     def _forget_what_was_let_go(self) -> None:
