@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import weirlog
 from configurations import LEAST, load_text
-from requests_by_hand import ATTACKS, BENIGN, hapi_line
 
 from weirlog.daemon import tune, tune_proposal
 from weirlog.daemon.lines import Line
@@ -20,9 +16,8 @@ from weirlog.daemon.threshold import Threshold
 from weirlog.daemon.tune import Survey, score_of, step_of
 from weirlog.daemon.tune_proposal import Proposal, ProposalError, Tuner, to_tuning
 from weirlog.daemon.tune_report import report
-from weirlog.daemon.tuning import read_tuning, write_tuning
-from weirlog.daemon.volume import DAY_S, Volume
-from weirlog.models.artifact import load
+from weirlog.daemon.tuning import write_tuning
+from weirlog.daemon.volume import DAY_S
 from weirlog.models.calibration import Calibration
 from weirlog.models.errors import UnparsableError
 from weirlog.models.known_benign import Place
@@ -344,31 +339,6 @@ def test_scores_and_steps_agree_at_the_ends_and_between() -> None:
         assert score_of(step_of(score) + 1) > score
 
 
-# --- how many requests a day -------------------------------------------------------------------------------------------
-
-
-def volume_of(times: Iterator[float | None] | Sequence[float | None]) -> Volume:
-    volume = Volume()
-    for time in times:
-        volume.add(time)
-    return volume
-
-
-def test_a_days_volume_follows_from_the_times_in_any_order() -> None:
-    times = [START + 10.0 * number for number in range(10_000)]
-    assert volume_of(times[::-1]).per_day == pytest.approx(8640, rel=1e-3)
-
-
-def test_a_clock_that_was_wrong_for_a_moment_does_not_stretch_the_log() -> None:
-    times = [START + 10.0 * number for number in range(10_000)]
-    assert volume_of([0.0, *times, 4e9, math.inf, math.nan]).per_day == pytest.approx(8640, rel=1e-2)
-
-
-@pytest.mark.parametrize("times", [[], [None] * 500, [START] * 500, [START, START + 60]])
-def test_without_a_span_no_volume_is_made_up(times: list[float | None]) -> None:
-    assert volume_of(times).per_day is None
-
-
 def test_a_log_without_times_asks_for_the_volume() -> None:
     site = Site(days=0.1)
     for line in site.lines:
@@ -381,99 +351,3 @@ def test_a_log_without_times_asks_for_the_volume() -> None:
 def test_a_log_without_requests_is_refused() -> None:
     with pytest.raises(ProposalError, match="no line of the log is a request"):
         Tuner(Site(days=0).survey(), 20, requests_per_day=100)
-
-
-# --- the command -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def site_log(tmp_path: Path) -> Path:
-    """Two hours of ordinary requests with one client's attacks in them."""
-    number = count()
-    path = tmp_path / "site.log"
-    lines = []
-    for place in range(720):
-        request = ATTACKS[7] if place % 100 == 50 else BENIGN[place % len(BENIGN)]
-        line = json.loads(hapi_line(request, client=f"10.0.0.{place % 100}"))
-        lines.append(json.dumps({**line, "timestamp": 1_700_000_000_000 + 10_000 * next(number)}))
-    path.write_text("\n".join(lines) + "\nno request\n")
-    return path
-
-
-def test_tune_reports_writes_and_check_config_tells(tmp_path: Path, site_log: Path) -> None:
-    out = tmp_path / "tuning.yaml"
-    ended = weirlog("tune", "--log", str(site_log), "--alerts-per-day", "20", "--out", str(out), "--json")
-    assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
-    assert (told["log"]["requests"], told["log"]["unparsable"]) == (720, 1)
-    assert told["log"]["requests_per_day"] == pytest.approx(8652, rel=0.01)
-    assert (told["present"]["alerts"], told["proposed"]["known_benign"]) == (7, [])
-    (looked_at,) = told["not_learnt"]
-    assert (looked_at["path"], looked_at["field"], looked_at["alerts"]) == ("/download", "query.file", 7)
-    assert read_tuning(out).tuning.threshold == pytest.approx(told["proposed"]["threshold"])
-    config = tmp_path / "weirlog.yaml"
-    config.write_text(LEAST + "model: {tuning: tuning.yaml}\n")
-    checked = weirlog("check-config", str(config))
-    assert checked.returncode == 0, checked.stderr
-    assert "0 patterns known to be benign" in checked.stdout
-
-
-def test_tune_shows_a_person_what_to_look_at_and_lets_no_control_character_through(site_log: Path) -> None:
-    hostile = json.loads(hapi_line(("get", "/\x1b]0;x\x07", {"q\x9b": ATTACKS[0][2]["sort"]}, None)))
-    with site_log.open("a") as log:
-        log.write(json.dumps(hostile) + "\n")
-    ended = weirlog("tune", "--log", str(site_log), "--alerts-per-day", "20")
-    assert ended.returncode == 0, ended.stderr
-    assert "Not learnt: look at these" in ended.stdout
-    assert "get /download, query.file" in ended.stdout
-    assert not set("\x1b\x07\x9b") & set(ended.stdout)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "stdin", "reason"),
-    [
-        (["tune", "--log", "-", "--alerts-per-day", "20"], "", "no line of the log is a request"),
-        (["tune", "--log", "-", "--alerts-per-day", "20"], hapi_line(BENIGN[0]), "--per-day"),
-        (["tune", "--log", "/no/such.log", "--alerts-per-day", "20"], "", "/no/such.log"),
-        (["tune", "--log", "-", "--alerts-per-day", "0"], "", "alerts-per-day"),
-        (
-            ["tune", "--log", "-", "--alerts-per-day", "2", "--per-day", "9", "--accept", "ab"],
-            hapi_line(BENIGN[0]),
-            "ab",
-        ),
-        (["score", "-", "--threshold", "alerts-per-day:20"], "", "alerts-per-day:20@REQUESTS"),
-        (["score", "-", "--threshold", "fp-rate:0"], "", "fp-rate:1e-5"),
-        (["explain", hapi_line(BENIGN[0]), "--threshold", "alerts-per-day:20"], "", "alerts-per-day:20@REQUESTS"),
-    ],
-)
-def test_what_cannot_be_done_is_told_with_the_remedy(arguments: list[str], stdin: str, reason: str) -> None:
-    ended = weirlog(*arguments, stdin=stdin)
-    assert ended.returncode in {1, 2}
-    assert reason in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-@pytest.fixture(scope="module")
-def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundled model, with rates that are easy to reckon with: a tenth for each logit from 0 on."""
-    table = Calibration({"x": 10**6}, (-17.0, 0.0), (1.0, 0.1), scale=1.0 / math.log(10.0), shape=0.0)
-    path = tmp_path_factory.mktemp("calibrated") / "model"
-    load("default").calibrated(table).save(path)
-    return path
-
-
-def test_score_and_explain_take_a_rate(calibrated: Path) -> None:
-    line = hapi_line(BENIGN[0])
-    ended = weirlog("explain", line, "--model", str(calibrated), "--threshold", "fp-rate:1e-3")
-    assert f"threshold {1 / (1 + math.exp(-2)):.6f}" in ended.stdout, ended.stderr
-    ended = weirlog("score", "-", "--model", str(calibrated), "--threshold", "alerts-per-day:10@1e4", stdin=line)
-    assert ended.returncode == 0, ended.stderr
-    ended = weirlog("score", "-", "--threshold", "fp-rate:1e-3", "--model", str(calibrated / "none"), stdin=line)
-    assert ended.returncode == 2
-
-
-def test_score_reads_the_volume_from_the_log_itself(calibrated: Path, site_log: Path) -> None:
-    """Some 8,640 requests a day: 8.64 alerts are one in a thousand."""
-    for alerts, found in (("8.64", 7), ("8639", 720)):
-        ended = weirlog("score", str(site_log), "--model", str(calibrated), "--threshold", f"alerts-per-day:{alerts}")
-        assert f"721 lines: {found} attacks" in ended.stderr
