@@ -186,6 +186,10 @@ class NumbaEngine(NumpyEngine):
         starts.take(np.where(places >= self._settled_from, len(starts) - 1, places), axis=0, out=pool[:-1])
         return pool
 
+    def _may_share(self, lengths: Integers) -> npt.NDArray[np.bool_]:
+        """Return (n,) whether a row's state depends on its own ids alone, and no longer on how many pads came before."""
+        return (self._pads(lengths) >= self._settled_from) & self._shares
+
     def _pads(self, lengths: Integers) -> Integers:
         return self.length - lengths if len(self.tile.starts) > 1 else np.zeros_like(lengths)
 
@@ -194,7 +198,7 @@ class NumbaEngine(NumpyEngine):
 
     def _order(self, ids: IntArray, firsts: Integers, lengths: Integers) -> Iterable[int]:
         """Return rows in the order of their ids, so that those that begin alike stand together."""
-        if not self._shares:
+        if not self._may_share(lengths).any():
             return range(len(firsts))
         wide = self.network.embedding.vocabulary > 256
         text = ids.tobytes() if wide else ids.astype(np.uint8).tobytes()
@@ -208,21 +212,22 @@ class NumbaEngine(NumpyEngine):
     def _features_of(self, ids: IntArray, firsts: Integers, lengths: Integers) -> FloatArray:
         """Return the features of rows in the order of their ids: (n, units)."""
         tile, tree, count = self.tile, self._tree, len(firsts)
-        shares = (self._pads(lengths) >= self._settled_from).astype(np.int64)
+        shares = self._may_share(lengths)
+        sharing = bool(shares.any())
         pool = self._pool(lengths)
         common, depth, ends = np.zeros((3, count), np.int64)
         saves = np.full(count, -1, np.int64)
         spared = 0
-        if self._shares:
+        if sharing:
             with self._lock:
                 spared = self._library.functions["share"](
-                    count, pool.shape[1], tree.capacity, ids, firsts, lengths, shares, common, depth, ends, saves,
-                    tree.following, tree.nodes, tree.hand, tree.states, pool,
+                    count, pool.shape[1], tree.capacity, ids, firsts, lengths, shares.astype(np.int64), common, depth,
+                    ends, saves, tree.following, tree.nodes, tree.hand, tree.states, pool,
                 )  # fmt: skip
         steps = self._launch(tile, ids, firsts, lengths, common, depth, saves, pool, tree)
         total = int(lengths.sum())
         with self._lock:
-            if self._shares:
+            if sharing:
                 self._library.functions["settle"](count, tree.capacity, saves, tree.following, tree.nodes)
             known = self._reuse
             self._reuse = Reuse(
