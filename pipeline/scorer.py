@@ -26,7 +26,7 @@ from weirlog.pipeline.timing import Backoff, Clock
 log = structlog.get_logger(__name__)
 
 IDLE_S = 0.5
-"""The longest wait for records: how often an idle scorer looks for groups to release and shows that it is alive."""
+"""The longest wait for records: how often the scorer looks for groups to release, and shows that it is alive when idle."""
 
 
 class AlertStore(Protocol):
@@ -85,6 +85,7 @@ class Scorer:
         self._threads = threads
         self._judging: deque[_Judging] = deque()  # at most one more than there are threads
         self._open = True
+        self._next_release = clock.monotonic()
         self._aborting = aborting
         self._clock = clock
         self._metrics = metrics
@@ -102,7 +103,9 @@ class Scorer:
                     return
                 if not self._judging:
                     self.last_beat = self._clock.monotonic()
-                self._attempt(self._store.release_groups)
+                if self._clock.monotonic() >= self._next_release:
+                    self._attempt(self._store.release_groups)
+                    self._next_release = self._clock.monotonic() + IDLE_S
         finally:
             pool.close()
 

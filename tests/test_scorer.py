@@ -20,7 +20,7 @@ from weirlog.pipeline.errors import RetryableError, StopError
 from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.records import Partition, Record
 from weirlog.pipeline.redaction import Redactor
-from weirlog.pipeline.scorer import Scorer
+from weirlog.pipeline.scorer import IDLE_S, Scorer
 from weirlog.pipeline.scoring import Judge
 
 AT_ONCE = BatchLimits(max_delay_s=0.0)
@@ -33,6 +33,7 @@ class FakeStore:
         self.ledger = ledger
         self.full = False
         self.refusals = 0
+        self.releases = 0
         self.alerts: list[Alert] = []
         self.dead: list[DeadLetter] = []
         self.watermarks: list[int] = []
@@ -46,6 +47,7 @@ class FakeStore:
         self.watermarks.append(self.ledger.watermark)
 
     def release_groups(self) -> int:
+        self.releases += 1
         return 0
 
 
@@ -60,7 +62,7 @@ class Running:
         self.channel: Channel[Record] = Channel(1000)
         self.aborting = threading.Event()
         self.metrics = RecordingMetrics()
-        clock = FakeClock()
+        self.clock = clock = FakeClock()
         judge = Judge(classifier or WordClassifier(), {"file-0": WordFormat()}, Redactor(), clock, self.metrics)
         self.scorer = Scorer(
             self.channel,
@@ -98,6 +100,17 @@ def test_benign_records_are_settled_without_troubling_the_store() -> None:
         running.write(b"/a", b"/b")
         assert eventually(lambda: running.ledger.watermark == 6)
     assert running.store.watermarks == []
+
+
+def test_groups_are_looked_for_by_time_however_many_batches_come() -> None:
+    with Running() as running:
+        for number in range(1, 6):
+            running.write(b"/a")
+            assert eventually(lambda seen=number: running.scorer.batches_settled == seen)
+        assert running.store.releases == 1
+        running.clock.advance(IDLE_S)
+        running.write(b"/a")
+        assert eventually(lambda: running.store.releases == 2)
 
 
 def test_a_batch_is_settled_only_after_its_alerts_are_stored() -> None:
