@@ -27,6 +27,7 @@ def load_live(model: Model) -> Detector:
         known_benign=KnownBenign(
             Pattern(Place(pattern.method, pattern.path, pattern.field), pattern.ceiling) for pattern in patterns
         ),
+        compile_beside=True,
     )
     if tuning is not None and tuning.tuning.model.digest != detector.digest:
         expected = tuning.tuning.model
@@ -48,7 +49,13 @@ def load_shadow(model: Model) -> Detector | None:
     """
     if model.shadow is None:
         return None
-    return load_detector(model.shadow, engine=model.engine, fp_rate=model.chosen_threshold.rate(), reuse=_reuse(model))
+    return load_detector(
+        model.shadow,
+        engine=model.engine,
+        fp_rate=model.chosen_threshold.rate(),
+        reuse=_reuse(model),
+        compile_beside=True,
+    )
 
 
 def _reuse(model: Model) -> ReuseLimits:

@@ -14,6 +14,7 @@ from weirlog.models.artifact import Artifact, load
 from weirlog.models.duplicates import VerdictCache
 from weirlog.models.engines import Engine, FloatArray, ReuseLimits, Scores, TokenBatch
 from weirlog.models.engines.numpy import NumpyEngine
+from weirlog.models.engines.standby import StandbyEngine
 from weirlog.models.errors import ArtifactError
 from weirlog.models.explanation import explain
 from weirlog.models.known_benign import KnownBenign
@@ -59,7 +60,7 @@ class Detector:
         self._seen = VerdictCache(reuse.duplicate_bytes)
         self._engine = engine
         # Only the NumPy engine tells how a score grew; it gives every other engine's numbers within 1e-5.
-        self._tracer = engine if isinstance(engine, NumpyEngine) else NumpyEngine(artifact)
+        self._tracer = engine if isinstance(engine, (NumpyEngine, StandbyEngine)) else NumpyEngine(artifact)
         self._tokenizer = artifact.tokenizer
         self._preparation = text_preparation(artifact.text)
         self._reading = artifact.network.sequence
@@ -183,6 +184,7 @@ def load_detector(
     fp_rate: float | None = None,
     known_benign: KnownBenign | None = None,
     reuse: ReuseLimits = ReuseLimits(),  # noqa: B008 - it is frozen
+    compile_beside: bool = False,
 ) -> Detector:
     """Return a detector over a bundled model or one in a directory.
 
@@ -193,6 +195,7 @@ def load_detector(
         fp_rate: the share of benign requests that may reach the threshold, in place of a threshold.
         known_benign: requests that count as an attack only from higher scores on.
         reuse: what may be kept so that no work is done twice.
+        compile_beside: see `engines.engine`.
 
     Raises:
         ArtifactError: the model is missing, changed, or cannot be used, or its false-positive rates were not measured.
@@ -202,4 +205,5 @@ def load_detector(
     artifact = load(ref)
     if fp_rate is not None:
         threshold = artifact.threshold_for(fp_rate).threshold
-    return Detector(artifact, engines.engine(engine, artifact, reuse), threshold, known_benign, reuse)
+    chosen = engines.engine(engine, artifact, reuse, compile_beside=compile_beside)
+    return Detector(artifact, chosen, threshold, known_benign, reuse)

@@ -110,13 +110,15 @@ class Engine(Protocol):
         ...
 
 
-def engine(name: str, artifact: Artifact, reuse: ReuseLimits | None = None) -> Engine:
+def engine(name: str, artifact: Artifact, reuse: ReuseLimits | None = None, *, compile_beside: bool = False) -> Engine:
     """Return the engine called `name`, with the artifact's network loaded.
 
     Args:
         name: one of ENGINES.
         artifact: the model.
         reuse: what may be kept to spare work; None for the defaults. Engines that keep nothing ignore it.
+        compile_beside: where "auto" would first have to compile for some seconds, return at once and do that beside the
+            work: for whoever runs long enough to see its end.
 
     Raises:
         UnsupportedError: there is no such engine, or it cannot run this network exactly.
@@ -126,6 +128,8 @@ def engine(name: str, artifact: Artifact, reuse: ReuseLimits | None = None) -> E
     match name:
         case "auto":
             try:
+                if compile_beside and _is_still_to_be_compiled(artifact):
+                    return _standby(artifact, reuse)
                 return engine("numba", artifact, reuse)
             except (UnsupportedError, ImportError) as error:
                 log.warning("the numba engine cannot be used; numpy takes its place", reason=str(error))
@@ -144,3 +148,16 @@ def engine(name: str, artifact: Artifact, reuse: ReuseLimits | None = None) -> E
             return TensorFlowEngine(artifact)
         case _:
             raise UnsupportedError(f"engine {name!r} is unknown; choose one of {', '.join(ENGINES)}")
+
+
+def _is_still_to_be_compiled(artifact: Artifact) -> bool:
+    from weirlog.models.engines.numba import is_compiled  # noqa: PLC0415 - as in `engine`
+
+    return not is_compiled(artifact.network)
+
+
+def _standby(artifact: Artifact, reuse: ReuseLimits | None) -> Engine:
+    from weirlog.models.engines.numpy import NumpyEngine  # noqa: PLC0415 - as in `engine`
+    from weirlog.models.engines.standby import StandbyEngine  # noqa: PLC0415 - as in `engine`
+
+    return StandbyEngine(NumpyEngine(artifact), lambda: engine("numba", artifact, reuse))

@@ -139,7 +139,7 @@ def library(cell: str, tiles: Sequence[tuple[int, int]], processor: Processor) -
 
     Blocks for some seconds the first time, for some milliseconds later.
     """
-    path = cache_folder() / f"{_key(cell, tiles, processor)}.kernels"
+    path = _path(cell, tiles, processor)
     units = _stored(path)
     if units is None:
         log.info("kernels are being compiled; this is done once", cell=cell, processor=processor.name)
@@ -149,12 +149,21 @@ def library(cell: str, tiles: Sequence[tuple[int, int]], processor: Processor) -
     return Library(units, processor)
 
 
+def is_kept(cell: str, tiles: Sequence[tuple[int, int]], processor: Processor) -> bool:
+    """Return whether `library` would find the kernels on disk."""
+    return _stored(_path(cell, tiles, processor)) is not None
+
+
 def cache_folder() -> Path:
     """Return where compiled kernels are kept: systemd's cache directory, else the user's."""
     given = os.environ.get("CACHE_DIRECTORY", "").partition(":")[0]
     if given:
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weirlog"
+
+
+def _path(cell: str, tiles: Sequence[tuple[int, int]], processor: Processor) -> Path:
+    return cache_folder() / f"{_key(cell, tiles, processor)}.kernels"
 
 
 def _key(cell: str, tiles: Sequence[tuple[int, int]], processor: Processor) -> str:

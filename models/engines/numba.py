@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +20,7 @@ import structlog
 
 from weirlog.models.artifact import Artifact
 from weirlog.models.engines import FloatArray, IntArray, Reuse, ReuseLimits, Scores, TokenBatch
-from weirlog.models.engines.machine_code import Library, Processor, library
+from weirlog.models.engines.machine_code import Library, Processor, is_kept, library
 from weirlog.models.engines.numba_layout import GROUPS, LAYOUT_FIELDS, NODE_FIELDS, ROOM_FIELDS, UNITS
 from weirlog.models.engines.numpy import ROWS, NumpyEngine
 from weirlog.models.engines.numpy_cells import Cell, probability, softmax
@@ -110,9 +110,8 @@ class NumbaEngine(NumpyEngine):
     ) -> None:
         super().__init__(artifact)
         processor = processor or Processor.this()
-        cell = _cell_name(self.network)
-        shapes = next(shapes for feature, shapes in TILES.items() if not feature or processor.has(feature))
-        self._library: Library = library(cell, shapes, processor)
+        shapes = _tile_shapes(processor)
+        self._library: Library = library(_cell_name(self.network), shapes, processor)
         self._settled_from = self._settled_pads()
         self._shares = limits.share_prefixes
         self._lock = threading.Lock()
@@ -286,6 +285,20 @@ class NumbaEngine(NumpyEngine):
         trials = {str(tile): f"{seconds[index] / (count * TRIAL_STEPS) * 1e6:.3f}" for index, tile in enumerate(tiles)}
         log.info("the engine's tile is chosen by measurement", tile=str(tiles[best]), us_a_character=trials)
         return tiles[best]
+
+
+def is_compiled(network: Network) -> bool:
+    """Return whether the kernels for `network` are on disk, so that an engine is ready within milliseconds.
+
+    Raises:
+        UnsupportedError: as the engine itself.
+    """
+    processor = Processor.this()
+    return is_kept(_cell_name(network), _tile_shapes(processor), processor)
+
+
+def _tile_shapes(processor: Processor) -> Sequence[tuple[int, int]]:
+    return next(shapes for feature, shapes in TILES.items() if not feature or processor.has(feature))
 
 
 def _pieces(lengths: Integers, limit: int) -> Iterator[slice]:
