@@ -76,7 +76,7 @@ def everything(source: FileSource) -> list[tuple[bytes, str, int]]:
     """Return what identifies each record until nothing more comes; settle it all and commit."""
     found: list[tuple[bytes, str, int]] = []
     quiet = 0
-    while quiet < 20:
+    while quiet < 40:
         records = source.poll(0.01)
         settle_all(record.receipt for record in records)
         found += identities(list(records))
