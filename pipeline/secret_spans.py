@@ -60,6 +60,10 @@ _CUT_OFF = re.compile(
     r"""://([^\s/?#"'<>\\:]*+:(?!\d{0,5}\Z)[^\s/?#"'<>\\]*+)\Z|((?:\d[ \t+._/-]?+){7,}+)\Z"""
 )
 
+SHORTEST_CHARS = 12
+"""What has no sign of a name and its value, and is shorter, can be no secret: the shortest is "basic " and six more."""
+_SIGN = re.compile("[=:%<]")
+
 
 def secret_spans(text: str, names: Container[str], *, cut: bool = False) -> list[Span]:
     """Return where secrets stand in `text`: disjoint, in order, none empty.
@@ -69,6 +73,8 @@ def secret_spans(text: str, names: Container[str], *, cut: bool = False) -> list
         names: the sensitive names.
         cut: `text` is the beginning of a longer one: also take what may be the beginning of a secret.
     """
+    if len(text) < SHORTEST_CHARS and not cut and _SIGN.search(text) is None:
+        return []  # as most names and many values of a request: the rules would take 8 µs
     spans = [span for rule in _RULES for span in rule(text, names)]
     if cut:
         spans += [match.span(1 if match[1] else 2) for match in _CUT_OFF.finditer(text)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from weirlog.models.request import JSON, Request
 from weirlog.models.verdict import Explanation
 from weirlog.pipeline.redaction import REDACTED, Limits, Redactor, Showing
-from weirlog.pipeline.secret_spans import is_card_number
+from weirlog.pipeline.secret_spans import SHORTEST_CHARS, is_card_number, secret_spans
 
 SECRET = "hunter2XyZ"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
@@ -304,3 +304,16 @@ def test_a_request_of_any_bytes_can_be_shown(payload: bytes) -> None:
     text = payload.decode("utf-8", "surrogateescape")
     shown = show({text: [text, {"raw": text}], "raw": text})
     json.dumps(shown, ensure_ascii=False).encode("utf-8")
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    text=st.lists(
+        st.sampled_from(("basic ", "bearer", "eyJ", "sk-", "AKIA", "4111", "1", " ", "pw", '"', "-", "name", "@", "/")),
+        max_size=6,
+    ).map(lambda pieces: "".join(pieces)[: SHORTEST_CHARS - 1])
+)
+def test_what_is_too_short_for_a_secret_holds_none_behind_anything_either(text: str) -> None:
+    """Short texts are not looked at; a longer one that ends in them is."""
+    names = {"pw", "name"}
+    assert secret_spans(text, names) == secret_spans(" " * SHORTEST_CHARS + text, names) == []
