@@ -155,6 +155,14 @@ def test_auto_finds_the_format(line: bytes, name: str) -> None:
         assert parse(b"\xef\xbb\xbf " + line, "auto").path == parse(line, name).path
 
 
+@settings(deadline=None, max_examples=200)
+@given(log=st.dictionaries(KEYS, JSON_VALUES, max_size=8))
+def test_no_format_claims_an_object_without_its_telling_keys(log: dict[str, Any]) -> None:
+    """That is how most lines are spared a question to each format."""
+    for own in AutoFormat()._own_keys:
+        assert not own.claims({key: value for key, value in log.items() if key not in own.telling})
+
+
 @pytest.mark.parametrize("name", ["alb", "envoy", "haproxy"])
 def test_a_user_name_cannot_pose_as_another_servers_line(name: str) -> None:
     """Whatever a client may put into a combined line stands behind its beginning."""

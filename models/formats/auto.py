@@ -26,6 +26,9 @@ class _ObjectFormat(Protocol):
 
 
 class _OwnKeysFormat(_ObjectFormat, Protocol):
+    telling: tuple[str, ...]
+    """Keys without any of which `claims` is False."""
+
     def claims(self, log: dict[str, JSON]) -> bool:
         """Return whether an object has keys that no other format has."""
         ...
@@ -54,6 +57,8 @@ class AutoFormat:
     def __init__(self) -> None:
         envoy = EnvoyFormat()
         self._own_keys: tuple[_OwnKeysFormat, ...] = (CaddyFormat(), TraefikFormat(), EcsFormat(), envoy)
+        # Most lines have none of these keys, and cost one look instead of one for each format.
+        self._telling = frozenset(key for own in self._own_keys for key in own.telling)
         # The reference schema first: its `path` and object `query` are the more particular.
         self._objects: tuple[_ObjectFormat, ...] = (HapiFormat(), NginxJsonFormat())
         self._own_beginnings: tuple[_OwnBeginningFormat, ...] = (envoy, AlbFormat(), HaproxyFormat())
@@ -82,7 +87,7 @@ class AutoFormat:
         return self._text.name, self._text.parse(line)
 
     def _identify_object(self, log: dict[str, JSON]) -> tuple[str, Request]:
-        for own in self._own_keys:
+        for own in () if self._telling.isdisjoint(log) else self._own_keys:
             if own.claims(log):
                 try:
                     return own.name, own.read(log)

@@ -23,6 +23,7 @@ class CaddyFormat:
     """
 
     name = "caddy"
+    telling = ("request",)
 
     def parse(self, line: bytes) -> Request:
         return self.read(decode_object(line))

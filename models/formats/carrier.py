@@ -15,6 +15,8 @@ _SYSLOG = re.compile(
 
 def without_container(line: bytes) -> bytes:
     """Return what the program in the container wrote. Nothing that a client chooses can stand in front of it."""
+    if not line[:1].isdigit():
+        return line
     match = _CONTAINER.match(line)
     return line if match is None else line[match.end() :]
 

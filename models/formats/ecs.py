@@ -30,6 +30,7 @@ class EcsFormat:
     """Lines of the Elastic Common Schema that log a request."""
 
     name = "ecs"
+    telling = ("http", "http.request", "http.request.method")
 
     def parse(self, line: bytes) -> Request:
         return self.read(decode_object(line))

@@ -45,6 +45,7 @@ class EnvoyFormat:
     """Lines of Envoy's access log. Of the client's address, JSON and Istio tell; else it is the last one forwarded for."""
 
     name = "envoy"
+    telling = (STATUS,)
 
     def parse(self, line: bytes) -> Request:
         line = without_container(line)

@@ -24,6 +24,7 @@ class TraefikFormat:
     """Lines of Traefik's access log in either form."""
 
     name = "traefik"
+    telling = ("RequestMethod", "RequestPath")
 
     def __init__(self) -> None:
         self._text = CombinedFormat()
@@ -33,7 +34,7 @@ class TraefikFormat:
         return self.read(decode_object(line)) if begins_object(line) else self._text.parse(line)
 
     def claims(self, log: dict[str, JSON]) -> bool:
-        return "RequestMethod" in log or "RequestPath" in log
+        return any(key in log for key in self.telling)
 
     def read(self, log: dict[str, JSON]) -> Request:
         """Return the request of a line already decoded."""
