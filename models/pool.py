@@ -41,8 +41,10 @@ QUOTAS: Final[Mapping[str, int]] = {
 """Rows an epoch of each file; of a file not named here OTHER_QUOTA."""
 OTHER_QUOTA: Final = 8_000
 HOSTS: Final = "hosts"
-MINED_SHARE: Final = 0.05
-"""Of all generated rows: so many harmless ones are kept for being hard, and half as many attacks."""
+MINED_ATTACKS: Final = 0.3
+"""Share of attacks among the rows that are mined. Fewer than in training: harmless ones have the longer tail."""
+MINED_SHARE: Final = 0.04
+"""Of all generated rows: so many of either class are kept for being hard."""
 HOPELESS: Final = 0.03
 CERTAIN: Final = 0.9
 SCORED_AT_ONCE: Final = 20_000
@@ -118,7 +120,7 @@ def add_long(pool: Pool, seed: int, count: int, group: str, *, attack_share: flo
 
 
 def add_mined(pool: Pool, seed: int, count: int, group: str, score: Callable[[Sequence[str]], FloatArray]) -> None:
-    """Add those of `count` generated rows that a model is most mistaken about, harmless ones above all.
+    """Add those of `count` generated rows that a model is most mistaken about, of both classes.
 
     Args:
         pool: to add to.
@@ -128,18 +130,15 @@ def add_mined(pool: Pool, seed: int, count: int, group: str, score: Callable[[Se
         score: texts → (n,) probabilities of an attack.
     """
     fresh = Pool()
-    add_generated(fresh, traffic(seed, attack_share=0.2), count, group)
+    add_generated(fresh, traffic(seed, attack_share=MINED_ATTACKS), count, group)
     scores = np.concatenate(
         [score(fresh.texts[at : at + SCORED_AT_ONCE]) for at in range(0, len(fresh.texts), SCORED_AT_ONCE)]
     )
     attack = np.asarray(fresh.labels) > 0
     # What is scored as harmless without any doubt is an attack that cannot be told from its text: a lone quote, `a=1`.
     doubtful = (scores > HOPELESS) & (scores < CERTAIN)
-    for rows, mistake, share in (
-        (np.flatnonzero(~attack), scores, MINED_SHARE),
-        (np.flatnonzero(attack & doubtful), 1 - scores, MINED_SHARE / 2),
-    ):
-        hardest = rows[np.argsort(-mistake[rows], kind="stable")][: round(share * len(scores))]
+    for rows, mistake in ((np.flatnonzero(~attack), scores), (np.flatnonzero(attack & doubtful), 1 - scores)):
+        hardest = rows[np.argsort(-mistake[rows], kind="stable")][: round(MINED_SHARE * len(scores))]
         for row in hardest.tolist():
             pool.add(fresh.texts[row], fresh.labels[row], fresh.kinds[row], group)
 

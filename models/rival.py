@@ -20,8 +20,10 @@ import numpy as np
 
 from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
+from weirlog.models.course import TRAINING_SEED
 from weirlog.models.dataset import read_rows
-from weirlog.models.default_training import TRAINING_SEED, data_files, score_texts
+from weirlog.models.default_thresholds import score_texts
+from weirlog.models.default_training import data_files
 from weirlog.models.engines import FloatArray
 from weirlog.models.evaluation import Measures, evaluate
 from weirlog.models.pool import Pool, add_generated, add_rows

@@ -12,7 +12,7 @@ import pytest
 from weirlog.models.corpus import traffic
 from weirlog.models.corpus.encodings import ENCODINGS, PLAIN
 from weirlog.models.default_quality import ATTACKS_FILE, REPORT_SEED, harmless_texts
-from weirlog.models.default_training import PLAIN_FALSE_ALERT_RATE
+from weirlog.models.default_thresholds import PLAIN_FALSE_ALERT_RATE
 from weirlog.models.detector import load_detector
 from weirlog.models.quality import Share, judge_attacks, judge_bodies, judge_harmless, mark_attacks, share
 from weirlog.models.quality_page import told

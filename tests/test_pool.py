@@ -37,7 +37,7 @@ def test_the_harmless_rows_that_are_mined_are_those_with_the_highest_scores() ->
 def test_attacks_are_mined_where_the_model_doubts_and_not_where_nothing_shows_what_they_are() -> None:
     pool = _mined()
     scores = _by_length([text for text, label in zip(pool.texts, pool.labels, strict=True) if label])
-    assert 0 < len(scores) <= MINED_SHARE / 2 * ROWS
+    assert 0 < len(scores) <= MINED_SHARE * ROWS
     assert scores.min() > HOPELESS
     assert scores.max() < CERTAIN
     assert (np.diff(scores) >= 0).all()

@@ -8,7 +8,7 @@ from suspicious import ATTACKS, HARMLESS
 from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
 from weirlog.models.dataset import Row
-from weirlog.models.default_training import score_texts
+from weirlog.models.default_thresholds import score_texts
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import DatasetError
 from weirlog.models.examples import UNKNOWN_KIND, batches, examples
