@@ -26,8 +26,10 @@ class _ObjectFormat(Protocol):
 
 
 class _OwnKeysFormat(_ObjectFormat, Protocol):
-    telling: tuple[str, ...]
-    """Keys without any of which `claims` is False."""
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """Keys without any of which `claims` is False."""
+        ...
 
     def claims(self, log: dict[str, JSON]) -> bool:
         """Return whether an object has keys that no other format has."""
