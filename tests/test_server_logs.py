@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_lines import ALB, CADDY, ECS, ENVOY, ENVOY_JSON, HAPROXY, ISTIO, SERVERS, TRAEFIK, parse
+from log_lines import ALB, CADDY, ECS, ENVOY, ENVOY_JSON, HAPI, HAPROXY, ISTIO, NGINX, OURS, SERVERS, TRAEFIK, parse
 
 from weirlog.models.errors import UnparsableError
 from weirlog.models.formats.target import decode_text, split_target
 from weirlog.models.request import JSON, Request
 
 LINES = [(name, line) for name, lines in SERVERS.items() for line in lines]
+HAPROXY_ALONE = HAPROXY.partition(b": ")[2]
 TARGETS = st.lists(
     st.sampled_from([*'/?&=%+\\#|"{}[]<>-.a1', "..", "%27", "\\x22", " HTTP/1.1", '" 200 ', "é", "\x01", "\ud7ff"]),
     max_size=20,
@@ -52,9 +53,29 @@ def test_time_host_and_user_agent_are_kept_where_the_log_has_them(name: str, lin
     assert str(request.host).partition(":")[0] == ("None" if line.startswith(b"198.51") else "shop.test")
 
 
-@pytest.mark.parametrize(("name", "line"), LINES)
-def test_a_line_is_read_behind_the_prefix_of_a_container_runtime(name: str, line: bytes) -> None:
-    assert parse(b"2025-10-10T11:55:36.493035218+02:00 stdout F " + line, name) == parse(line, name)
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        b"2025-10-10T11:55:36.493035218+02:00 stdout F ",
+        b"Oct  9 11:55:36 edge proxy[7]: ",
+        b"<134>Oct 10 11:55:36 edge proxy: ",
+        b"2025-10-10T11:55:36.493035+02:00 edge proxy: ",
+        b"<134>1 2025-10-10T11:55:36.493Z edge proxy 7 access - ",
+        b"2025-10-10T11:55:36Z stderr F <134>Oct 10 11:55:36 edge proxy: ",
+    ],
+)
+def test_a_line_is_read_behind_what_carried_it(prefix: bytes) -> None:
+    """What a container runtime or syslog puts in front is none of the server's words."""
+    for name, line in [*LINES, ("hapi", HAPI), ("nginx-json", OURS), ("combined", NGINX)]:
+        bare = HAPROXY_ALONE if line == HAPROXY else line
+        assert parse(prefix + bare, name) == parse(bare, name)
+        assert parse(prefix + bare, "auto") == parse(bare, "auto")
+
+
+@pytest.mark.parametrize("line", [b"Oct 10 ", b"Oct 10 11:55:36 edge proxy", b"<134>1 2025-10-10T11:55:36Z a b c d "])
+def test_a_prefix_that_is_cut_short_carries_nothing(line: bytes) -> None:
+    with pytest.raises(UnparsableError):
+        parse(line + NGINX[: NGINX.index(b"GET")], "auto")
 
 
 @pytest.mark.parametrize(("name", "line"), LINES)
@@ -197,9 +218,9 @@ def test_what_envoy_logs_of_no_request_is_refused(line: bytes, reason: str) -> N
 @pytest.mark.parametrize(
     ("line", "client"),
     [
-        (HAPROXY.partition(b": ")[2], "198.51.100.2"),
+        (HAPROXY_ALONE, "198.51.100.2"),
         (b"<134>" + HAPROXY, "198.51.100.2"),
-        (b"2025-10-10T11:55:36.123456+02:00 edge haproxy[7]: " + HAPROXY.partition(b": ")[2], "198.51.100.2"),
+        (b"2025-10-10T11:55:36.123456+02:00 edge haproxy[7]: " + HAPROXY_ALONE, "198.51.100.2"),
         (HAPROXY.replace(b"198.51.100.2", b"2001:db8::1"), "2001:db8::1"),
         (HAPROXY + b" 0/0000000000000000/0/0/1 shop.test/TLSv1.3/TLS_AES_128_GCM_SHA256", "198.51.100.2"),
     ],

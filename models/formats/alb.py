@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from weirlog.models.errors import UnparsableError
-from weirlog.models.formats.carrier import without_container
+from weirlog.models.formats.carrier import without_carrier
 from weirlog.models.formats.moments import any_time
 from weirlog.models.formats.quoted import QUOTED, unescape
 from weirlog.models.formats.request_parts import request_of
@@ -38,7 +38,7 @@ class AlbFormat:
         return START.match(line) is not None
 
     def parse(self, line: bytes) -> Request:
-        line = without_container(line)
+        line = without_carrier(line)
         start = START.match(line)
         if start is None:
             raise UnparsableError("no `type time load-balancer client:port` at the beginning: give an ALB's access log")

@@ -7,7 +7,7 @@ from typing import Protocol
 from weirlog.models.errors import UnparsableError
 from weirlog.models.formats.alb import AlbFormat
 from weirlog.models.formats.caddy import CaddyFormat
-from weirlog.models.formats.carrier import without_container
+from weirlog.models.formats.carrier import without_carrier
 from weirlog.models.formats.combined import CombinedFormat
 from weirlog.models.formats.ecs import EcsFormat
 from weirlog.models.formats.envoy import EnvoyFormat
@@ -75,7 +75,7 @@ class AutoFormat:
         Raises:
             UnparsableError: as `parse` does.
         """
-        line = without_container(line)
+        line = without_carrier(line)
         if begins_object(line):
             return self._identify_object(decode_object(line))
         if not line.strip():

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from weirlog.models.errors import UnparsableError
-from weirlog.models.formats.carrier import without_container
+from weirlog.models.formats.carrier import without_carrier
 from weirlog.models.formats.moments import common_time
 from weirlog.models.formats.quoted import QUOTED, unescape
 from weirlog.models.formats.request_parts import request_of
@@ -49,7 +49,7 @@ class CombinedFormat:
         self._time_of = lru_cache(TIMES_KNOWN)(common_time)
 
     def parse(self, line: bytes) -> Request:
-        line = without_container(line)
+        line = without_carrier(line)
         time = _TIME.search(line)
         if time is None:
             raise UnparsableError("no time such as [10/Oct/2000:13:55:36 -0700] before a quoted request")

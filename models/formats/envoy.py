@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from weirlog.models.errors import UnparsableError
-from weirlog.models.formats.carrier import without_container
+from weirlog.models.formats.carrier import without_carrier
 from weirlog.models.formats.json_fields import first_text, first_value
 from weirlog.models.formats.json_line import begins_object, decode_object
 from weirlog.models.formats.moments import any_time
@@ -48,7 +48,7 @@ class EnvoyFormat:
     telling = (STATUS,)
 
     def parse(self, line: bytes) -> Request:
-        line = without_container(line)
+        line = without_carrier(line)
         return self.read(decode_object(line)) if begins_object(line) else self._read_text(line)
 
     def begins(self, line: bytes) -> bool:

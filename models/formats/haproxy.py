@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from weirlog.models.errors import UnparsableError
-from weirlog.models.formats.carrier import without_syslog
+from weirlog.models.formats.carrier import without_carrier
 from weirlog.models.formats.request_parts import request_of
 from weirlog.models.formats.target import decode_text, split_request_line, split_target
 from weirlog.models.request import Request
@@ -29,10 +29,10 @@ class HaproxyFormat:
     name = "haproxy"
 
     def begins(self, line: bytes) -> bool:
-        return START.match(without_syslog(line)) is not None
+        return START.match(line) is not None
 
     def parse(self, line: bytes) -> Request:
-        line = without_syslog(line)
+        line = without_carrier(line)
         start = START.match(line)
         if start is None:
             raise UnparsableError("no `client:port [time]` at the beginning: give HAProxy's log, by `option httplog`")

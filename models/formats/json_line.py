@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from weirlog.models.errors import UnparsableError
-from weirlog.models.formats.carrier import without_container
+from weirlog.models.formats.carrier import without_carrier
 from weirlog.models.request import JSON
 
 DEPTH_LIMIT: Final = 64
@@ -25,7 +25,9 @@ def begins_object(line: bytes) -> bool:
 
 
 def decode_object(line: bytes) -> dict[str, JSON]:
-    """Return the object that `line` is, without a container runtime's prefix: equal to what `json.loads` makes of it, key order and duplicates alike.
+    """Return the object that `line` is, behind whatever carried it.
+
+    It is equal to what `json.loads` makes of it, key order and duplicates alike.
 
     It differs where what `json.loads` gives would break something later: a number that no double holds, `NaN` and
     `Infinity` stay text, and half a surrogate pair becomes U+FFFD. Bytes that are not UTF-8 are Latin-1, string by
@@ -34,7 +36,7 @@ def decode_object(line: bytes) -> dict[str, JSON]:
     Raises:
         UnparsableError: the line is no JSON object, or is nested deeper than `DEPTH_LIMIT`.
     """
-    value = decode_json(without_container(line))
+    value = decode_json(without_carrier(line))
     if not isinstance(value, dict):
         raise UnparsableError("the line is JSON but no object")
     return value

@@ -8,7 +8,7 @@ header fields as `request_User-Agent` where the configuration keeps them. The ot
 from __future__ import annotations
 
 from weirlog.models.errors import UnparsableError
-from weirlog.models.formats.carrier import without_container
+from weirlog.models.formats.carrier import without_carrier
 from weirlog.models.formats.combined import CombinedFormat
 from weirlog.models.formats.json_fields import first_text, first_value
 from weirlog.models.formats.json_line import begins_object, decode_object
@@ -30,7 +30,7 @@ class TraefikFormat:
         self._text = CombinedFormat()
 
     def parse(self, line: bytes) -> Request:
-        line = without_container(line)
+        line = without_carrier(line)
         return self.read(decode_object(line)) if begins_object(line) else self._text.parse(line)
 
     def claims(self, log: dict[str, JSON]) -> bool:
