@@ -57,7 +57,7 @@ class Artifact:
         threshold: the score from which a request counts as an attack, chosen on validation data.
         weights: float32 by the names of `Network.shapes`.
         kinds: names of the second head's classes, in its order.
-        kind_thresholds: those of kinds that have their own; `threshold` is every other's.
+        kind_thresholds: those of kinds that have their own, see `KindScale`; `threshold` is every other's.
         metrics: what it measured on test data.
         training: where it comes from: data, preset, seed, versions.
         digest: SHA-256 in hexadecimal over everything above; computed when left out.

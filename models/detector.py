@@ -17,6 +17,7 @@ from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.engines.standby import StandbyEngine
 from weirlog.models.errors import ArtifactError
 from weirlog.models.explanation import explain
+from weirlog.models.kind_scale import KindScale
 from weirlog.models.known_benign import KnownBenign
 from weirlog.models.request import Request
 from weirlog.models.text import CanonicalText, PlainText, text_preparation
@@ -54,8 +55,7 @@ class Detector:
         self.threshold = artifact.threshold if threshold is None else threshold
         if not 0.0 <= self.threshold <= 1.0:
             raise ArtifactError(f"threshold {self.threshold} of model {self.name} is not in [0, 1]")
-        # A threshold that somebody chose holds for every kind.
-        self._kind_thresholds = artifact.kind_thresholds if threshold is None else {}
+        self._scale = KindScale(artifact.kinds, artifact.threshold, artifact.kind_thresholds)
         self.known_benign = known_benign or KnownBenign()
         self._seen = VerdictCache(reuse.duplicate_bytes)
         self._engine = engine
@@ -158,14 +158,13 @@ class Detector:
         return explanations
 
     def _verdicts(self, windows: Windows, scores: Scores) -> list[Verdict]:
-        # A score that is no number comes of an overflow that only a hostile text can cause: an attack.
-        probability, winners = windows.worst(np.nan_to_num(scores.probability, nan=1.0))
+        probability, winners = windows.worst(self._scale.probability(scores))
         if scores.kind is None:
             return [Verdict(score, self.threshold) for score in probability.tolist()]
-        kinds = scores.kind[winners].argmax(axis=1)
+        kinds = scores.kind[winners].argmax(axis=1).tolist()
         return [
-            Verdict(score, self._kind_thresholds.get(name, self.threshold), name)
-            for score, name in zip(probability.tolist(), map(self.kinds.__getitem__, kinds.tolist()), strict=True)
+            Verdict(score, self.threshold, self.kinds[kind])
+            for score, kind in zip(probability.tolist(), kinds, strict=True)
         ]
 
 

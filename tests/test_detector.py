@@ -285,15 +285,17 @@ def test_a_truncating_model_is_explained_by_the_end_that_it_read() -> None:
     assert explanation.excerpt[explanation.start : explanation.end] in text[-60:]
 
 
-def test_a_kind_with_a_threshold_of_its_own_is_judged_by_it_unless_one_was_chosen_for_all() -> None:
-    artifact = random_artifact("detector", seed=2)
+def test_a_kind_with_a_threshold_of_its_own_alerts_from_it_on_and_the_others_from_the_models() -> None:
+    artifact = replace(random_artifact("detector", seed=2), threshold=0.5, digest="")
     asked = [request(f"/{number}", q=str(number)) for number in range(40)]
     plain = Detector(artifact, NumpyEngine(artifact)).classify(asked)
-    kinds = Counter(verdict.kind for verdict in plain)
-    kind = next(name for name in kinds if name is not None)
-    own = replace(artifact, kind_thresholds={kind: 0.999}, digest="")
-    strict = Detector(own, NumpyEngine(own)).classify(asked)
-    assert {verdict.threshold for verdict in strict if verdict.kind == kind} == {0.999}
-    assert {verdict.threshold for verdict in strict if verdict.kind != kind} <= {artifact.threshold}
-    chosen = Detector(own, NumpyEngine(own), threshold=0.3).classify(asked)
-    assert {verdict.threshold for verdict in chosen} == {0.3}
+    kind = next(name for name in Counter(verdict.kind for verdict in plain) if name is not None)
+    middle = float(np.median([verdict.score for verdict in plain if verdict.kind == kind]))
+    own = replace(artifact, kind_thresholds={kind: middle + 1e-6}, digest="")
+    judged = Detector(own, NumpyEngine(own)).classify(asked)
+    assert {verdict.threshold for verdict in judged} == {0.5}
+    for before, verdict in zip(plain, judged, strict=True):
+        if verdict.kind == kind:
+            assert verdict.is_attack == (before.score > middle + 1e-6)
+        else:
+            assert verdict == before
