@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from commands import weirlog
 from configurations import Load, kafka, load_text, problems
+from fakes import eventually
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from integration.daemon import running
 
 from weirlog.daemon.config import FieldMapping
 from weirlog.daemon.config_formats import parse_path
@@ -176,9 +178,21 @@ def test_the_mapping_is_shown_as_it_is_written(load: Load) -> None:
 def test_score_takes_a_mapping_on_the_command_line(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text(json.dumps({"req": {"verb": "GET", "url": "/?q=1' union select password from users--"}}) + "\n")
-    ended = weirlog("score", str(log), "--format", "{method: $.req.verb, path: $.req.url}")
+    ended = weirlog("score", str(log), "--engine", "numpy", "--format", "{method: $.req.verb, path: $.req.url}")
     assert (ended.returncode, json.loads(ended.stdout)["verdict"]) == (0, "attack")
     for mapping, said in (("{method: $.req.verb}", "path: is missing"), ("{method: [", "not valid YAML")):
         ended = weirlog("score", str(log), "--format", mapping)
         assert ended.returncode == 2
         assert said in " ".join(ended.stderr.split())
+
+
+def test_a_daemon_reads_its_log_by_the_mapping(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    lines = [{"req": {"verb": "GET", "url": "/?q=1' union select password from users--"}}, {"req": {"verb": "GET"}}]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    mapping = "{method: $.req.verb, path: $.req.url}"
+    source = f"{{type: file, paths: ['{log}'], start_at: beginning, format: {mapping}}}"
+    with running(tmp_path, source) as daemon:
+        assert eventually(lambda: len(daemon.alerts) == 1), daemon.stderr
+        assert eventually(lambda: daemon.figure("weirlog_records_unparsable_total") == 1), daemon.stderr
+    assert daemon.alerts[0]["request"]["query"] == {"q": "1' union select password from users--"}
