@@ -27,7 +27,7 @@ from weirlog.models.errors import UnsupportedError
 
 log = structlog.get_logger(__name__)
 
-SOURCES: Final = ("numba_layout.py", "numba_tile.py", "numba_kernel.py", "numba_build.py")
+SOURCES: Final = ("numba_layout.py", "numba_tile.py", "numba_sharing.py", "numba_kernel.py", "numba_build.py")
 COMPILE_LIMIT_S: Final = 300.0
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -21,11 +20,11 @@ import structlog
 from weirlog.models.artifact import Artifact
 from weirlog.models.engines import FloatArray, IntArray, Reuse, ReuseLimits, Scores, TokenBatch
 from weirlog.models.engines.machine_code import Library, Processor, is_kept, library
-from weirlog.models.engines.numba_layout import GROUPS, LAYOUT_FIELDS, NODE_FIELDS, ROOM_FIELDS, UNITS
+from weirlog.models.engines.numba_layout import GROUPS, NODE_FIELDS, ROOM_FIELDS
+from weirlog.models.engines.numba_packing import Tile, cell_name, pack, tile_shapes
 from weirlog.models.engines.numpy import ROWS, NumpyEngine
-from weirlog.models.engines.numpy_cells import Cell, probability, softmax
-from weirlog.models.errors import UnsupportedError
-from weirlog.models.network import Lstm, Network
+from weirlog.models.engines.numpy_cells import probability, softmax
+from weirlog.models.network import Network
 from weirlog.models.tokenizer import pad
 
 log = structlog.get_logger(__name__)
@@ -35,40 +34,10 @@ Integers = npt.NDArray[np.int64]
 SETTLED: Final = 1e-6
 """From where on more pads change no part of the state by more than this, nor by more than this share of it, one state
 stands for all: ten times less than engines may differ, and what rounding alone does to a long request."""
-TILES: Final = {"avx512f": ((16, 4), (8, 4)), "avx2": ((8, 2), (8, 3)), "": ((4, 2), (4, 4))}
-"""Units × rows of the tiles that are tried, by what the processor must have: as many as fill its registers."""
 TRACED_IDS: Final = 8192
 """At once, when states are traced: 6 MB of them."""
 TRIAL_STEPS: Final = 48
 TRIAL_ROUNDS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A shape of tile, and a network's weights packed for it.
-
-    Attributes:
-        layout: (layers, LAYOUT_FIELDS) sizes and places of each layer.
-        weights: every layer's, and the biases of all but the first.
-        table: (vocabulary, gates × padded units) the first layer's pre-activations.
-        starts: (1 or length + 1, state) the states that rows begin with.
-        most: where in the floats the running maxima stand, 0 for none.
-        floats: how many of them one run needs.
-        feature: where in a state the features begin.
-    """
-
-    width: int
-    rows: int
-    layout: Integers
-    weights: FloatArray
-    table: FloatArray
-    starts: FloatArray
-    most: int
-    floats: int
-    feature: int
-
-    def __str__(self) -> str:
-        return f"{self.rows} × {self.width}"
 
 
 class PrefixTree:
@@ -110,13 +79,13 @@ class NumbaEngine(NumpyEngine):
     ) -> None:
         super().__init__(artifact)
         processor = processor or Processor.this()
-        shapes = _tile_shapes(processor)
-        self._library: Library = library(_cell_name(self.network), shapes, processor)
+        shapes = tile_shapes(processor)
+        self._library: Library = library(cell_name(self.network), shapes, processor)
         self._settled_from = self._settled_pads()
         self._shares = limits.share_prefixes
         self._lock = threading.Lock()
         self._reuse = Reuse()
-        self.tile = self._fastest([_pack(self, width, rows) for width, rows in shapes])
+        self.tile = self._fastest([pack(self, width, rows) for width, rows in shapes])
         self._tree = PrefixTree(limits.prefix_bytes if limits.share_prefixes else 0, self.tile.starts.shape[1])
 
     @property
@@ -294,11 +263,7 @@ def is_compiled(network: Network) -> bool:
         UnsupportedError: as the engine itself.
     """
     processor = Processor.this()
-    return is_kept(_cell_name(network), _tile_shapes(processor), processor)
-
-
-def _tile_shapes(processor: Processor) -> Sequence[tuple[int, int]]:
-    return next(shapes for feature, shapes in TILES.items() if not feature or processor.has(feature))
+    return is_kept(cell_name(network), tile_shapes(processor), processor)
 
 
 def _pieces(lengths: Integers, limit: int) -> Iterator[slice]:
@@ -310,84 +275,3 @@ def _pieces(lengths: Integers, limit: int) -> Iterator[slice]:
             start, size = row, 0
         size += length
     yield slice(start, len(lengths))
-
-
-def _cell_name(network: Network) -> str:
-    names = set()
-    for layer in network.recurrent:
-        if isinstance(layer, Lstm):
-            gate, activation = layer.recurrent_activation, layer.activation
-            if activation == "tanh" and gate == "sigmoid":
-                names.add("lstm")
-            elif activation == "tanh" and gate.startswith("hard_sigmoid"):
-                names.add("lstm-hard")
-            else:
-                raise UnsupportedError(
-                    f"the numba engine has no LSTM with {activation} and {gate}; use the engine `numpy`"
-                )
-        elif layer.activation in ("tanh", "relu"):
-            names.add(f"rnn-{layer.activation}")
-        else:
-            raise UnsupportedError(f"the numba engine has no RNN with {layer.activation}; use the engine `numpy`")
-    if len(names) != 1:
-        raise UnsupportedError(
-            "the numba engine runs layers of one kind; this model mixes them: use the engine `numpy`"
-        )
-    return names.pop()
-
-
-def _pack(engine: NumpyEngine, width: int, rows: int) -> Tile:
-    """Return the weights of `engine` laid out for tiles of `rows` × `width`: a tile's gates side by side."""
-    lanes = GROUPS * rows
-    layout = np.zeros((len(engine.cells), LAYOUT_FIELDS), np.int64)
-    weights: list[FloatArray] = []
-    packed = floats = 0
-    below = 0
-    for index, cell in enumerate(engine.cells):
-        units = -(-cell.units // width) * width
-        parts = [_columns(cell.recurrent, cell, units, width)]
-        if index > 0:
-            parts.insert(0, _columns(cell.kernel, cell, below, width))
-        matrix = np.concatenate(parts)
-        layout[index] = (
-            len(matrix), units, packed, packed + matrix.size, floats, floats + 2 * lanes * len(matrix),
-        )  # fmt: skip
-        # (column of tiles, input, gate, unit of the tile): a tile reads its weights from end to end.
-        weights.append(matrix.transpose(1, 0, 2, 3).ravel())
-        weights.append(_columns(cell.bias[np.newaxis], cell, 1, width).ravel())
-        packed += matrix.size + weights[-1].size
-        floats += 2 * lanes * len(matrix) + lanes * units
-        below = units
-    most = floats if engine.network.pooling == "max" else 0
-    sizes = [int(layout[index, UNITS]) for index, cell in enumerate(engine.cells) for _ in range(cell.state)]
-    feature = sum(sizes) - sizes[-1] * engine.cells[-1].state
-    if most:
-        feature = sum(sizes)
-        sizes.append(sizes[-1])
-    starts = [
-        np.pad(part, ((0, 0), (0, size - part.shape[1]))) for part, size in zip(engine.starts, sizes, strict=True)
-    ]
-    first = engine.cells[0]
-    return Tile(
-        width=width,
-        rows=rows,
-        layout=layout,
-        weights=np.ascontiguousarray(np.concatenate(weights), np.float32),
-        table=np.ascontiguousarray(
-            _columns(engine.table, first, len(engine.table), width).reshape(len(engine.table), -1)
-        ),
-        starts=np.ascontiguousarray(np.concatenate(starts, axis=1), np.float32),
-        most=most,
-        floats=floats + (lanes * below if most else 0),
-        feature=feature,
-    )
-
-
-def _columns(matrix: FloatArray, cell: Cell, height: int, width: int) -> FloatArray:
-    """Return (rows, gates × units) as (height, columns of tiles, gates, width), zeros where it is too small."""
-    gates = matrix.shape[1] // cell.units
-    units = -(-cell.units // width) * width
-    split = matrix.reshape(len(matrix), gates, cell.units)
-    padded = np.pad(split, ((0, height - len(matrix)), (0, 0), (0, units - cell.units)))
-    columns: FloatArray = padded.reshape(height, gates, units // width, width).transpose(0, 2, 1, 3)
-    return columns

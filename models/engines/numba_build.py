@@ -17,6 +17,7 @@ import msgspec
 from numba import cfunc
 
 from weirlog.models.engines import numba_kernel as kernel
+from weirlog.models.engines import numba_sharing as sharing
 from weirlog.models.engines.machine_code import Unit, target_machine
 
 
@@ -44,8 +45,8 @@ def unit(name: str, function: Callable[..., int], signature: Any) -> Unit:
 def main() -> None:
     cell, *tiles = sys.argv[1:]
     units = [
-        unit("share", kernel.share, kernel.SHARE_SIGNATURE),
-        unit("settle", kernel.settle, kernel.SETTLE_SIGNATURE),
+        unit("share", sharing.share, sharing.SHARE_SIGNATURE),
+        unit("settle", sharing.settle, sharing.SETTLE_SIGNATURE),
     ]
     for text in tiles:
         width, rows = map(int, text.split(","))
