@@ -21,6 +21,13 @@ keras = pytest.importorskip("keras")
 h5py = pytest.importorskip("h5py")
 L = keras.layers
 
+MARKS = [
+    pytest.mark.tensorflow,
+    # Keras under NumPy 2, when it saves.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Layer 'global_max_pooling1d:UserWarning"),  # the case that is refused
+]
+"""Of every test that saves a Keras model."""
 LENGTH = 15
 ENTRIES = 9
 Layers = list[Any]

@@ -12,6 +12,7 @@ import pytest
 from keras_models import (
     ENTRIES,
     LENGTH,
+    MARKS,
     L,
     Layers,
     assert_same_scores,
@@ -34,12 +35,7 @@ from weirlog.models.importers.vocabulary import read_vocabulary
 from weirlog.models.text import plain_request, text_preparation
 from weirlog.models.tokenizer import Tokenizer, pad
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    # Keras under NumPy 2, when it saves.
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Layer 'global_max_pooling1d:UserWarning"),  # the case that is refused
-]
+pytestmark = MARKS
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from keras_models import (
     ENTRIES,
     LENGTH,
+    MARKS,
     L,
     h5py,
     imported,
@@ -27,12 +28,7 @@ from keras_models import (
 
 from weirlog.models.errors import ArtifactError, UnsupportedError
 
-pytestmark = [
-    pytest.mark.tensorflow,
-    # Keras under NumPy 2, when it saves.
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Layer 'global_max_pooling1d:UserWarning"),  # the case that is refused
-]
+pytestmark = MARKS
 
 
 @pytest.fixture
