@@ -7,28 +7,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from weirlog.models.canonical import GAP, LETTER, OTHER, Canonicaliser, is_plain
 from weirlog.models.errors import UnsupportedError
 from weirlog.models.javascript import stringify
-from weirlog.models.request import DESCRIPTIVE_FIELDS, JSON, Request
+from weirlog.models.leaves import LINE_CHARACTERS, Leaf, cut, fitting, walk
+from weirlog.models.request import DESCRIPTIVE_FIELDS, Request
 
 TEXT_CHARACTERS: Final = 512 * 1024
 """The longest detection text. Beyond it the lines in the middle are left out, and one `…` line says so."""
-LINE_CHARACTERS: Final = 64 * 1024
-"""The longest path. It keeps its beginning and its end, around a `…`; so does a key of half this length."""
-VALUE_CHARACTERS: Final = 192 * 1024
-"""The longest value; so long that a body of 128 KiB is read whole, and two of them are."""
 METHOD_CHARACTERS: Final = 1024
 """The longest method; cut like a line."""
-PREFIX_CHARACTERS: Final = 64
-"""How much of a long container's key its leaves repeat, so that the text stays linear in the request."""
 FIELD_CHARACTERS: Final = 128
 """How much of a key a field's name keeps."""
 TELLING_ENTRIES: Final = 2048
@@ -36,11 +30,6 @@ TELLING_ENTRIES: Final = 2048
 TELLING_CHARACTERS: Final = 256
 FAST_LEAVES: Final = 256
 """A request with more values than this is not tried as one text."""
-INTEGER_BITS: Final = 8192
-"""A longer integer is written in hexadecimal."""
-
-_Leaf: TypeAlias = tuple[str, str, str]  # query | body | header; key; value
-
 UNSHOWN_HEADERS: Final = frozenset(
     {
         "authorization",
@@ -195,25 +184,25 @@ class DetectionText:
     def prepare(self, request: Request) -> CanonicalText:
         return self._lay_out(*self._read(request))
 
-    def _read(self, request: Request) -> tuple[str, str, str, Sequence[_Leaf]]:
+    def _read(self, request: Request) -> tuple[str, str, str, Sequence[Leaf]]:
         """Return the text, and what it was made of: method, path and leaves."""
         method, path = request.method, request.path
-        walk = self._leaves(request)
-        leaves = list(islice(walk, FAST_LEAVES + 1))
+        leaves_left = self._leaves(request)
+        leaves = list(islice(leaves_left, FAST_LEAVES + 1))
         # Tested as one text, a typical request costs a few microseconds; value by value it would be ten times that.
         text = _joined(method, path, leaves)
         if len(leaves) <= FAST_LEAVES and len(text) <= LINE_CHARACTERS and is_plain(text, 1 + len(leaves)):
             return text.lower(), method, path, leaves
         canonical = self._canonical
-        method = _cut(canonical(method), METHOD_CHARACTERS)
-        path = _cut(canonical(path), LINE_CHARACTERS)
-        leaves = _fitting(
-            ((scope, canonical(key), canonical(value)) for scope, key, value in chain(leaves, walk)),
+        method = cut(canonical(method), METHOD_CHARACTERS)
+        path = cut(canonical(path), LINE_CHARACTERS)
+        leaves = fitting(
+            ((scope, canonical(key), canonical(value)) for scope, key, value in chain(leaves, leaves_left)),
             TEXT_CHARACTERS - LINE_CHARACTERS - METHOD_CHARACTERS - 2,
         )
         return _joined(method, path, leaves), method, path, leaves
 
-    def _lay_out(self, text: str, method: str, path: str, leaves: Sequence[_Leaf]) -> CanonicalText:
+    def _lay_out(self, text: str, method: str, path: str, leaves: Sequence[Leaf]) -> CanonicalText:
         start = len(method) + 1
         fields = [TextField("method", 0, len(method)), TextField("path", start, start + len(path))]
         start += len(path) + 1
@@ -223,7 +212,7 @@ class DetectionText:
             start = end + 1
         return CanonicalText(text, tuple(fields))
 
-    def _leaves(self, request: Request) -> Iterator[_Leaf]:
+    def _leaves(self, request: Request) -> Iterator[Leaf]:
         """Yield every value of query, body and telling headers, in the log's order, with its dotted key."""
         for scope, root in (("query", request.query), ("body", request.body)):
             if isinstance(root, dict):
@@ -231,9 +220,9 @@ class DetectionText:
                     if isinstance(value, str):
                         yield scope, key, value
                     else:
-                        yield from _walk(scope, key, value)
+                        yield from walk(scope, key, value)
             elif root or isinstance(root, (bool, int, float)):
-                yield from _walk(scope, "items" if isinstance(root, list) else "raw", root)
+                yield from walk(scope, "items" if isinstance(root, list) else "raw", root)
         for name, value in sorted(self._telling(request.headers)) if request.headers else ():
             yield "header", name, value
 
@@ -260,70 +249,8 @@ def _tells(lower: str) -> bool:
     return False
 
 
-def _walk(scope: str, key: str, root: JSON) -> Iterator[_Leaf]:
-    """Yield `root`, or every value below it, with its dotted key, in the log's order. Does not recurse."""
-    stack: list[tuple[str, JSON]] = [(key, root)]
-    while stack:
-        key, value = stack.pop()
-        if isinstance(value, str):
-            yield scope, key, value
-        elif isinstance(value, (dict, list)) and value:
-            if len(key) > PREFIX_CHARACTERS:
-                yield scope, key, ""  # the key in full, once
-                key = key[:PREFIX_CHARACTERS] + "..."
-            if isinstance(value, list):
-                stack.extend((key or "raw", item) for item in reversed(value))
-            else:
-                stack.extend((f"{key}.{name}", item) for name, item in reversed(value.items()))
-        else:
-            yield scope, key, _scalar(value)
-
-
-def _joined(method: str, path: str, leaves: Iterable[_Leaf]) -> str:
+def _joined(method: str, path: str, leaves: Iterable[Leaf]) -> str:
     return "\n".join([f"{method} {path}", *[f"{key}={value}" for _, key, value in leaves]])
-
-
-def _scalar(value: JSON) -> str:
-    match value:
-        case None | dict() | list():
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case int() if value.bit_length() > INTEGER_BITS:
-            return f"{value:x}"  # str() refuses integers of more than 4300 digits
-    return str(value)
-
-
-def _cut(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    half = (limit - 1) // 2
-    return text[:half] + GAP + text[-half:]
-
-
-def _fitting(leaves: Iterable[_Leaf], limit: int) -> list[_Leaf]:
-    """Return the leaves that fit in `limit` characters: those of the first half, then the last ones.
-
-    Memory stays within twice the limit however many there are.
-    """
-    head: list[_Leaf] = []
-    tail: deque[_Leaf] = deque()
-    head_size = tail_size = left_out = 0
-    for scope, key, value in leaves:
-        key = _cut(key, LINE_CHARACTERS // 2)
-        value = _cut(value, VALUE_CHARACTERS)
-        size = len(key) + len(value) + 2
-        if not tail and head_size + size <= limit // 2:
-            head.append((scope, key, value))
-            head_size += size
-            continue
-        tail.append((scope, key, value))
-        tail_size += size
-        while tail_size > limit // 2 - len(GAP) - 2:
-            left_out += 1
-            _, key, value = tail.popleft()
-            tail_size -= len(key) + len(value) + 2
-    return [*head, *([("body", GAP, "")] if left_out else []), *tail]
 
 
 def text_preparation(version: str) -> TextPreparation:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from weirlog.models.canonical import BASE64_CHARACTERS, OPAQUE_CHARACTERS, Canonicaliser, is_plain
 from weirlog.models.errors import UnsupportedError
+from weirlog.models.leaves import VALUE_CHARACTERS
 from weirlog.models.request import JSON, Request
-from weirlog.models.text import TEXT_CHARACTERS, VALUE_CHARACTERS, CanonicalText, text_preparation
+from weirlog.models.text import TEXT_CHARACTERS, CanonicalText, text_preparation
 
 BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
