@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from fakes import eventually
 
@@ -112,3 +113,16 @@ def test_killed_at_any_moment_it_leaves_a_whole_file(tmp_path: Path) -> None:
         marks = Checkpoint(path).load().marks
         assert len(marks) == 200
         assert len({mark.position for mark in marks}) == 1, "one generation, not a mixture"
+
+
+def test_loading_leaves_msgspec_nothing_to_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It learns a type at its first use, and crashes the process if two sources' threads make it do so at once."""
+    checkpoint = Checkpoint(tmp_path / "c.json")
+    checkpoint.save(State([MARK], []))
+
+    def learn(*_arguments: object, **_named: object) -> None:
+        raise AssertionError("a type is learnt in a source's thread")
+
+    monkeypatch.setattr(msgspec.json, "decode", learn)
+    monkeypatch.setattr(msgspec.json, "Decoder", learn)
+    assert checkpoint.load() == State([MARK], [])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from packing import lines, pack
 
 from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.ledger import settle_all
-from weirlog.pipeline.sources.checkpoint import State
+from weirlog.pipeline.sources.checkpoint import Checkpoint, Mark, State
 
 
 @pytest.fixture
@@ -200,3 +202,36 @@ def test_a_rotated_file_without_a_whole_line_is_read_once(
         found += [payload for payload, *_ in everything(source)]
         stopped(source)
     assert sorted(found) == sorted([b"2", b"3", b"4", *([text] if text else [])])
+
+
+def test_a_new_log_with_the_same_header_is_no_copy_of_the_one_that_was_cut_off(feed: FileFeed) -> None:
+    """It stands where that stood; of that nothing was settled yet."""
+    header = b"#Fields: method path"
+    source = opened(feed)
+    feed.write(header, b"GET /one")
+    first = identities(read(source, 2))
+    os.truncate(feed.log, 0)
+    feed.log.unlink()
+    feed.write(header, b"GET /two")
+    second = everything(source)
+    assert [payload for payload, *_ in second] == [header, b"GET /two"]
+    assert {one[1:] for one in first}.isdisjoint(one[1:] for one in second)
+    source.close()
+
+
+def test_the_mark_of_a_removed_file_does_not_pass_for_that_of_the_one_with_its_inode(feed: FileFeed) -> None:
+    """Its inode came again in an empty file, which then begins with the same line."""
+    header = b"#Fields: method path"
+    same = hashlib.sha256(header + b"\n").hexdigest()[:24]
+    former = Mark(feed.log.stat().st_ino, same, 1_000, str(feed.log), time.time(), before="ab")
+    Checkpoint(feed.checkpoint).save(State([former], feed.patterns))
+    source = opened(feed)
+    feed.write(header, *lines(0, 3))
+    first = everything(source)
+    assert [payload for payload, *_ in first] == [header, *lines(0, 3)]
+    assert {key for _, key, _ in first}.isdisjoint([former.key])
+    stopped(source)
+    again = opened(feed)
+    feed.write(b"more")
+    assert [(payload, key) for payload, key, _ in everything(again)] == [(b"more", first[0][1])]
+    again.close()

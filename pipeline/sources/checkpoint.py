@@ -37,8 +37,8 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         packed_bytes: how large a compressed file was when it ended; larger, it is looked at again.
         generation: how many other files with this first line had the inode of its identity before: those that were cut
             off and written anew, or removed while their inode came again.
-        trail: earlier positions, in order, each with the hash of the bytes before it. A copy that was made shortly
-            before its original was cut off may end before `position`; it is known by one of these.
+        trail: other places, in order, each with the hash of the bytes before it. Those before `position` make known a
+            copy that was made before its original was cut off, and ends there; one behind it is as far as was read.
     """
 
     inode: int
@@ -57,6 +57,11 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def key(self) -> str:
         """The identity of its partition."""
         return partition_key(self.origin or self.inode, self.generation, self.fingerprint)
+
+    @property
+    def without_inode(self) -> Mark:
+        """The mark, of a file that is gone or whose inode holds something else."""
+        return msgspec.structs.replace(self, inode=0, origin=self.origin or self.inode)
 
 
 def partition_key(inode: int, generation: int, fingerprint: str) -> str:
@@ -98,6 +103,10 @@ class Checkpoint:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # Here, where one thread wires everything: msgspec learns a type at its first use, and crashes if two threads (a
+        # source each) make it learn the same one at once.
+        self._version = msgspec.json.Decoder(_Version)
+        self._document = msgspec.json.Decoder(_Document)
 
     def load(self) -> State:
         """Return what was saved last, or nothing when nothing ever was.
@@ -113,8 +122,8 @@ class Checkpoint:
             raise StopError(f"{self._path}: {error.strerror}; make it readable for this user") from error
         try:
             # First and alone: a newer version may hold what this one does not know.
-            version = msgspec.json.decode(content, type=_Version).version
-            document = msgspec.json.decode(content, type=_Document) if 1 <= version <= VERSION else None
+            version = self._version.decode(content).version
+            document = self._document.decode(content) if 1 <= version <= VERSION else None
         except msgspec.MsgspecError as error:
             raise StopError(
                 f"{self._path} is no checkpoint ({error}); restore it, or remove it to start anew at `start_at`"

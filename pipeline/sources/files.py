@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import structlog
 
 from weirlog.pipeline.errors import RetryableError
@@ -189,7 +188,7 @@ class Files:
         elif tail.is_deleted:
             # Its inode is free for another file; only a compressed copy may still come.
             if mark.fingerprint:
-                self.marks.keep(msgspec.structs.replace(mark, inode=0, origin=mark.origin or mark.inode))
+                self.marks.keep(mark.without_inode)
         else:
             self.marks.keep(mark)  # it may come back
 

@@ -64,7 +64,7 @@ class Following:
         """Return the marks of followed files, with `seen` 0, and of all others."""
         decided = [tail for tail in self._files.tails.values() if tail.claims is None]
         for tail in decided:
-            self._files.name(tail)
+            self._name(tail)
         return [tail.mark(0.0) for tail in decided], self._files.marks.fresh(self._files.clock.time())
 
     def saved(self) -> None:
@@ -75,7 +75,7 @@ class Following:
     @property
     def has_unsaved(self) -> bool:
         """Whether there is something to read in a file whose identity is not durable yet."""
-        return any(self._files.name(tail) for tail in self._files.tails.values() if not tail.is_saved)
+        return any(self._name(tail) for tail in self._files.tails.values() if not tail.is_saved)
 
     def close(self) -> None:
         """Let go of everything and remember nothing of it."""
@@ -138,6 +138,19 @@ class Following:
         self._files.tails[tail.inode] = tail
         log.info("following", path=path, position=tail.position)
 
+    def _name(self, tail: Tail) -> bool:
+        """Give the records of a new file their identity, once there is a whole line; return whether they have one."""
+        if tail.is_named:
+            return True
+        if not self._files.name(tail):
+            return False
+        # It was empty when it was found, and has the inode and now the first line of a file that was removed unseen.
+        if self._files.marks.holds(tail.content.inode, tail.fingerprint):
+            former = self._files.marks.take(tail.content.inode, tail.fingerprint)
+            assert former is not None
+            self._search.disown(former)
+        return True
+
     def _begin(self, tail: Tail, pattern: str) -> bool:
         """Begin a file that has no mark; return whether there is something to follow."""
         if self._files.is_copy_of_followed(tail):
@@ -145,7 +158,7 @@ class Following:
         from_end = self._start_at == "end" and pattern not in self._known_patterns
         if tail.content.packing is not None:
             if marks := self._search.related(tail):
-                tail.claims = Claims(tail.content, marks, "finish" if from_end else "begin")
+                tail.claims = Claims(tail.content, str(tail.path), marks, "finish" if from_end else "begin")
             elif from_end:
                 self._files.finish(tail.inode, tail.mark(self._files.clock.time(), ended=True))
                 return False
@@ -162,7 +175,7 @@ class Following:
         """
         tail = self._files.tails[inode]
         if tail.fingerprint:
-            self._files.name(tail)
+            self._name(tail)
         lost_bytes = max(0, size_before - tail.position) if tail.content.packing is None else 0
         gap = Gap(self._files.source, str(tail.path), tail.key, tail.position, lost_bytes, TRUNCATED)
         fresh = self._files.fresh(tail)

@@ -40,8 +40,11 @@ def before(content: Content, position: Position) -> bytes:
 
 
 def fits(content: Content, mark: Mark) -> bool:
-    """Whether a file that reaches `mark`'s position holds before it what was read there."""
-    return not mark.before or hash_before(before(content, mark.position)) == mark.before
+    """Whether a file still holds what was read of it: it reaches so far, and stands there as it did."""
+    points = [*mark.trail[-1:], (mark.position, mark.before)]
+    return all(content.reaches(position) for position, _ in points) and all(
+        not hashed or hash_before(before(content, position)) == hashed for position, hashed in points
+    )
 
 
 def is_copy(content: Content, of: Content) -> bool:
@@ -53,23 +56,35 @@ def is_copy(content: Content, of: Content) -> bool:
 class Claims:
     """The marks that a file with their first line may continue; decided as far as it is unpacked.
 
-    A file that ends before a mark's position is known by the furthest point of the mark's trail that it reaches.
+    The furthest point of a mark that the file reaches tells, be it before the mark's position (a copy that was made
+    before the last lines were read) or behind it (lines that were read and not settled). Where there is none behind the
+    first line, that line alone tells: enough for a rotated name, and not for a file that stands where the other stood.
 
     Args:
         content: of the file.
+        path: where it stands.
         marks: with its fingerprint.
         otherwise: what to do with the file when none of them fits.
     """
 
     def __init__(
-        self, content: Content, marks: Iterable[Mark], otherwise: Literal["begin", "finish", "drop"] = "begin"
+        self,
+        content: Content,
+        path: str,
+        marks: Iterable[Mark],
+        otherwise: Literal["begin", "finish", "drop"] = "begin",
     ) -> None:
         self.otherwise = otherwise
         self._content = content
+        self._path = path
+        self._marks = list(marks)
+        head = content.pread(FINGERPRINT_BYTES, 0)
+        self._first_line = head.find(b"\n") + 1 or len(head)
         # In order of position: a compressed file is unpacked once, forwards.
-        points = [(*point, mark) for mark in marks for point in (*mark.trail, (mark.position, mark.before))]
+        points = [(*point, mark) for mark in self._marks for point in (*mark.trail, (mark.position, mark.before))]
         self._left = sorted(points, key=lambda point: point[0], reverse=True)
-        self._shorter: dict[str, Mark] = {}
+        self._reached: dict[str, Position] = {}
+        self._evidence: dict[str, tuple[Position, str, bool]] = {}
         self.best: Mark | None = None
         """The mark whose position is the furthest of those that fit, moved back to where the file is known to be its
         copy; final once `decided`."""
@@ -78,22 +93,27 @@ class Claims:
         """Go on deciding, a bounded way; return whether it is done."""
         while self._left:
             position, hashed, mark = self._left[-1]
-            point = (
-                mark if position == mark.position else msgspec.structs.replace(mark, position=position, before=hashed)
-            )
             if self._content.reaches(position):
-                if fits(self._content, point):
-                    self._take(point, mark)
+                self._reached[mark.key] = position
+                if hashed and position > self._first_line:
+                    holds = hash_before(before(self._content, position)) == hashed
+                    self._evidence[mark.key] = (position, hashed, holds)
             elif self._content.packing is not None and not self._content.ended:
                 return False
-            elif position == mark.position:
-                self.best = self._shorter.get(mark.key, self.best)
             self._left.pop()
+        fitting = [point for mark in self._marks if (point := self._fitting(mark)) is not None]
+        self.best = max(fitting, key=lambda mark: mark.position, default=None)
         return True
 
-    def _take(self, point: Mark, mark: Mark) -> None:
-        if point is mark:
-            self.best = mark
-        else:
-            # Whether it counts is known at the mark's own position: what reaches that must fit there.
-            self._shorter[mark.key] = point
+    def _fitting(self, mark: Mark) -> Mark | None:
+        """Return the mark, at its position or where the file is known to hold what was read, or None."""
+        evidence = self._evidence.get(mark.key)
+        if evidence is None:
+            reaches = self._reached.get(mark.key, -1) >= mark.position
+            return mark if reaches and mark.path != self._path else None
+        position, hashed, holds = evidence
+        if not holds:
+            return None
+        if self._reached[mark.key] >= mark.position:
+            return mark
+        return msgspec.structs.replace(mark, position=position, before=hashed)

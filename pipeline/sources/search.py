@@ -78,10 +78,10 @@ class Search:
             if mark.position and mark.before:
                 # An inode comes again soon after its file was compressed and removed: what was read must be in it.
                 gone = self.disown(mark)
-                tail.claims = Claims(content, [gone, *self.related(tail)], otherwise)
+                tail.claims = Claims(content, str(tail.path), [gone, *self.related(tail)], otherwise)
             else:
                 tail.begin(mark.position, mark)
-        elif content.reaches(mark.position) and fits(content, mark):
+        elif fits(content, mark):
             tail.begin(mark.position, mark)
         else:
             log.warning("a file is not what it was when it was read; beginning anew", path=str(tail.path))
@@ -93,10 +93,11 @@ class Search:
 
     def disown(self, mark: Mark, gap: Gap | None = None) -> Mark:
         """The inode of `mark` may hold something else now: look for what it held by that alone."""
-        gone = msgspec.structs.replace(mark, inode=0, origin=mark.origin or mark.inode)
+        gone = mark.without_inode
         self._files.marks.keep(gone)
+        _, known = self._sought.pop(mark.key, (mark, None))
         if not mark.ended:
-            self._seek(gone, REPLACED, gap)
+            self._seek(gone, REPLACED, gap or known)
         return gone
 
     def related(self, tail: Tail) -> list[Mark]:
@@ -111,7 +112,7 @@ class Search:
             for mark, _ in self._sought.values()
             if mark.fingerprint == tail.fingerprint and is_related(str(tail.path), mark.path)
         ]
-        claims = Claims(tail.content, sought)
+        claims = Claims(tail.content, str(tail.path), sought)
         if not claims.decided() or claims.best is None or not self._files.marks.drop(claims.best):
             return False
         self._continue(tail, claims.best)
@@ -125,7 +126,8 @@ class Search:
         if not tail.claims.decided():
             return False
         best, otherwise = tail.claims.best, tail.claims.otherwise
-        if best is not None and self._files.marks.drop(best):
+        # While it was being unpacked, the inode of what it continues may have come again.
+        if best is not None and (self._files.marks.drop(best) or self._files.marks.drop(best.without_inode)):
             self._continue(tail, best)
             return True
         if otherwise == "begin":
@@ -205,7 +207,7 @@ class Search:
             return self.continue_sought(tail) or unseen
         marks = self.related(tail)
         if marks:
-            tail.claims = Claims(content, marks, "begin" if unseen else "drop")
+            tail.claims = Claims(content, str(tail.path), marks, "begin" if unseen else "drop")
         return unseen or any(mark.key in self._sought for mark in marks)
 
     def _siblings(self, marks: Sequence[Mark]) -> list[Sibling]:

@@ -88,6 +88,7 @@ class Tail:
         self._origin = 0
         self._generation: int | None = None
         self._trail: list[tuple[Position, str]] = []
+        self._witness: tuple[Position, str] = (0, "")  # the furthest point that is known, perhaps behind the position
         self._ledger: Ledger | None = None
         self._place(0)
 
@@ -100,7 +101,7 @@ class Tail:
         """
         self.claims = None
         self.is_saved = False
-        self._origin, self._generation, self._trail = 0, None, []
+        self._origin, self._generation, self._trail, self._witness = 0, None, [], (0, "")
         if of is not None and of.fingerprint:
             origin = of.origin or of.inode
             self._origin = 0 if origin == self.content.inode else origin
@@ -109,8 +110,11 @@ class Tail:
         self._place(position)
 
     def name(self, generation: int) -> None:
-        """Give the records of a new file their identity."""
+        """Give the records of a new file their identity, and remember by what it is known until some are settled."""
         self._generation = generation
+        if self.content.packing is None:
+            end = self._position + self.content.pread(self._limits.read_bytes, self._position).rfind(b"\n") + 1
+            self._witness = (end, hash_before(before(self.content, end)))
 
     def _place(self, position: Position) -> None:
         self._start = self._position = position  # after the last whole line that was read
@@ -172,7 +176,9 @@ class Tail:
     @property
     def is_unpacking(self) -> bool:
         """Whether reading on may give more at once, though the last read gave nothing."""
-        return self.claims is not None or (self.content.packing is not None and not self.content.ended)
+        if self.claims is not None or (self.is_named and not self.is_saved):
+            return True
+        return self.content.packing is not None and not self.content.ended
 
     @property
     def is_deleted(self) -> bool:
@@ -219,11 +225,17 @@ class Tail:
             ended,
             self.content.status().st_size if ended and self.content.packing is not None else 0,
             self._generation or 0,
-            () if ended else tuple(self._trail),
+            () if ended else self._points(position),
         )
 
     def close(self) -> None:
         self.content.close()
+
+    def _points(self, position: Position) -> tuple[tuple[Position, str], ...]:
+        """Return the trail, and behind `position` the furthest point that is known."""
+        if self._before is not None and self._position > self._witness[0]:
+            self._witness = (self._position, hash_before(self._before))
+        return tuple(self._trail) + ((self._witness,) if self._witness[0] > position else ())
 
     def _leave_trail(self, position: Position, hashed: str) -> None:
         if hashed and position > (self._trail[-1][0] if self._trail else 0):

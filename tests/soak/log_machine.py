@@ -289,6 +289,6 @@ def _mark_of(path: Path, marks: dict[tuple[int, str], Mark]) -> Mark | None:
     content = PlainContent(os.open(path, os.O_RDONLY))
     try:
         mark = marks.get((content.inode, fingerprint(content)))
-        return mark if mark is not None and content.reaches(mark.position) and fits(content, mark) else None
+        return mark if mark is not None and fits(content, mark) else None
     finally:
         content.close()

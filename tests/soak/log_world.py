@@ -172,7 +172,12 @@ class LogWorld:
         """Work until nothing came for `quiet_s`: then everything owed is settled, and nothing comes again after that."""
         assert self.source is not None
         self.pause(paused=False)
-        last_words = [file.last_words for file in self.held if self.logs.is_finished(file)]
+        # A sibling may be held only to find out whether it is one that was read.
+        last_words = [
+            file.last_words
+            for file in self.held
+            if self.logs.is_finished(file) and (file.marked or self.logs.follows_names or not file.is_packed)
+        ]
         waited_s = 0.0
         while waited_s < quiet_s:
             waited_s = 0.0 if self.poll(1.0) else waited_s + 1.0
@@ -225,7 +230,8 @@ class LogWorld:
         if not line.torn:
             assert self._lines.setdefault(identity, line.data) == line.data, "two lines are two alerts"
         if not line.torn and line.data != HEADER:
-            assert self._identities.setdefault(line.data, identity) == identity, "the same line is the same alert"
+            known = self._identities.setdefault(line.data, identity)
+            assert known == identity, f"the same line is the same alert: {line.data[:12]!r} was {known}, is {identity}"
         file.polled = max(file.polled, record.receipt.position)
         file.looked = file.size
         file.found = True
