@@ -6,7 +6,6 @@ Single figures drift with whoever shares the machine; what is taken in turn with
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import signal
@@ -34,7 +33,6 @@ from weirlog.daemon.bench_worker import BATCH, KERAS_PREDICT, NUMBA_AVX2, SHARED
 from weirlog.models import artifact
 from weirlog.models.artifact import Artifact
 from weirlog.models.engines import ENGINES
-from weirlog.models.network import Network
 from weirlog.models.presets import PRESETS
 from weirlog.models.report_plots import import_figure
 from weirlog.pipeline.errors import PipelineError, StopError
@@ -125,7 +123,7 @@ def measure(options: Options, tell: Callable[[str], None]) -> dict[str, Any]:
     keras = next((row["requests_per_s"] for row in rows if row["engine"] == KERAS_PREDICT), None)
     gflops = next(turns for turns in measured if turns.name == "sgemm").median
     characters = free[0].characters if free else 0.0
-    _add_fractions(rows, model.network, characters, gflops)
+    bench_engines.add_fractions(rows, model.network, characters, gflops)
     fractions = [row["fraction_of_peak"] for row in rows if row["fraction_of_peak"] is not None]
     return {
         "machine": {
@@ -171,19 +169,6 @@ def _has_more_than_avx2() -> bool:
         return False
     here = Processor.this()
     return here.has("avx512f") and here.runs(AVX2)
-
-
-def flop_per_request(network: Network, characters: float) -> float:
-    """Return the floating-point operations that no engine avoids: the recurrent products, 2 each, a character.
-
-    What a table can hold, the embedding and the first layer's input product, is not counted, nor are pads.
-    """
-    shapes = network.shapes()
-    layers = range(len(network.recurrent))
-    matrices = [f"recurrent.{index}.recurrent" for index in layers] + [
-        f"recurrent.{index}.kernel" for index in layers[1:]
-    ]
-    return 2.0 * sum(math.prod(shapes[matrix]) for matrix in matrices) * characters
 
 
 def _prepared(options: Options, folder: Path) -> tuple[Artifact, str, Requests]:
@@ -266,16 +251,6 @@ def _pipeline(requests: Requests, options: Options, stack: ExitStack) -> tuple[d
 def _latency(requests: Requests, rate: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
     tell(f"from line to alert at {rate:,} lines a second")
     return latency(requests.repeated, requests.log_format, rate, seconds)
-
-
-def _add_fractions(rows: Sequence[dict[str, Any]], network: Network, characters: float, gflops: float | None) -> None:
-    """Add to each row what part of the matrix product's peak it reaches on one core; none where work is skipped."""
-    for row in rows:
-        rate: float | None = None if row["engine"].endswith(SHARED) else row["requests_per_s_one_core"]
-        fraction = None
-        if rate is not None and gflops is not None:
-            fraction = rate * flop_per_request(network, characters) / (gflops * 1e9)
-        row["fraction_of_peak"] = fraction
 
 
 def _end_to_end(pipeline: dict[str, Turns], keras: float | None) -> dict[str, Any]:

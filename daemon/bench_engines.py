@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from typing import Any, Self
 import numpy as np
 
 from weirlog.daemon.bench_children import Answering, own_program, pinned
-from weirlog.daemon.bench_worker import KERAS_PREDICT
+from weirlog.daemon.bench_worker import KERAS_PREDICT, SHARED
+from weirlog.models.network import Network
 
 START_LIMIT_S = 180.0
 """The first start on a machine compiles kernels, which may take two minutes on a slow one."""
@@ -117,3 +119,26 @@ def ratio(rate: float | None, reference: float | None) -> float | None:
 
 def _median(rates: Sequence[float]) -> float | None:
     return statistics.median(rates) if rates else None
+
+
+def flop_per_request(network: Network, characters: float) -> float:
+    """Return the floating-point operations that no engine avoids: the recurrent products, 2 each, a character.
+
+    What a table can hold, the embedding and the first layer's input product, is not counted, nor are pads.
+    """
+    shapes = network.shapes()
+    layers = range(len(network.recurrent))
+    matrices = [f"recurrent.{index}.recurrent" for index in layers] + [
+        f"recurrent.{index}.kernel" for index in layers[1:]
+    ]
+    return 2.0 * sum(math.prod(shapes[matrix]) for matrix in matrices) * characters
+
+
+def add_fractions(rows: Sequence[dict[str, Any]], network: Network, characters: float, gflops: float | None) -> None:
+    """Add to each row what part of the matrix product's peak it reaches on one core; none where work is skipped."""
+    for row in rows:
+        rate: float | None = None if row["engine"].endswith(SHARED) else row["requests_per_s_one_core"]
+        fraction = None
+        if rate is not None and gflops is not None:
+            fraction = rate * flop_per_request(network, characters) / (gflops * 1e9)
+        row["fraction_of_peak"] = fraction

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from weirlog.daemon.bench import Options, flop_per_request, names, run
+from weirlog.daemon.bench import Options, names, run
 from weirlog.daemon.bench_children import Child
-from weirlog.daemon.bench_engines import Contestant, Entry, rows
+from weirlog.daemon.bench_engines import Contestant, Entry, flop_per_request, rows
 from weirlog.daemon.bench_latency import report
 from weirlog.daemon.bench_machine import sgemm_gflops
 from weirlog.daemon.bench_page import draw, show
