@@ -46,7 +46,7 @@ SPLICED_SHARE: Final = 0.3
 HELD_OUT_SHARE: Final = 0.05
 VALIDATION_ROWS: Final = 12_000
 HELD_OUT_PLAIN: Final = 160_000
-"""Of these a kind of attack may claim five or six at its threshold."""
+"""A rate of 2e-5 is then counted from three of them."""
 HELD_OUT_HARD: Final = 10_000
 GENERATED: Final = "generated"
 LONG: Final = "long"

@@ -12,6 +12,7 @@ import numpy as np
 from weirlog.models.artifact import Artifact
 from weirlog.models.calibration import Calibration, calibrate
 from weirlog.models.corpus import traffic
+from weirlog.models.corpus.traffic import PROBE
 from weirlog.models.dataset import read_rows
 from weirlog.models.engines import FloatArray, engine
 from weirlog.models.kind_scale import KindScale
@@ -25,32 +26,36 @@ CALIBRATION_ROWS: Final = 250_000
 """A rate of 5e-5 is then counted from ten requests; scoring them takes two minutes."""
 FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts."""
-PLAIN_FALSE_ALERT_RATE: Final = 6e-4
-"""Of generated plain requests, which are harder than real ones; every kind of attack has an equal part of it."""
+PLAIN_FALSE_ALERT_RATE: Final = 1e-4
+"""Of generated plain requests, which are harder than real ones."""
+PROBE_FALSE_ALERT_RATE: Final = 2e-5
 
 
 def with_thresholds(artifact: Artifact, plain: Sequence[str], hosts: Sequence[str]) -> Artifact:
-    """Return the model with the lowest thresholds at which few harmless requests alert: one for each kind, one for all.
+    """Return the model with the lowest thresholds at which few harmless requests alert.
+
+    Probes have a threshold of their own: they are told by a name alone, which a site may bear itself; an injection is told
+    by what breaks out of its place.
 
     Args:
         artifact: the model.
         plain: texts of generated plain requests, at most as long as the network reads at once: of these
-            PLAIN_FALSE_ALERT_RATE alert, as many of one kind as of another.
-        hosts: texts of real hosts that were left out: of these FALSE_ALERT_RATE alert.
+            PLAIN_FALSE_ALERT_RATE alert as an injection, and PROBE_FALSE_ALERT_RATE as a probe.
+        hosts: texts of real hosts that were left out: of these FALSE_ALERT_RATE alert as either.
     """
-    of_all = [0.5]
-    of_kinds = [[0.5] for _ in artifact.kinds]
-    for texts, rate in ((plain, PLAIN_FALSE_ALERT_RATE), (hosts, FALSE_ALERT_RATE)):
+    injections, probes = [0.5], [0.5]
+    for texts, rate, probe_rate in (
+        (plain, PLAIN_FALSE_ALERT_RATE, PROBE_FALSE_ALERT_RATE),
+        (hosts, FALSE_ALERT_RATE, FALSE_ALERT_RATE),
+    ):
         if not texts:
             continue
         scores = engine("auto", artifact).score(artifact.tokenizer.encode(texts))
         assert scores.kind is not None
-        named = scores.kind.argmax(axis=1)
-        of_all.append(threshold_at(scores.probability, rate))
-        for kind, found in enumerate(of_kinds):
-            found.append(threshold_at(np.where(named == kind, scores.probability, 0.0), rate / len(of_kinds)))
-    kind_thresholds = {name: max(found) for name, found in zip(artifact.kinds, of_kinds, strict=True)}
-    return replace(artifact, threshold=max(of_all), kind_thresholds=kind_thresholds, digest="")
+        is_probe = scores.kind.argmax(axis=1) == artifact.kinds.index(PROBE)
+        injections.append(threshold_at(np.where(is_probe, 0.0, scores.probability), rate))
+        probes.append(threshold_at(np.where(is_probe, scores.probability, 0.0), probe_rate))
+    return replace(artifact, threshold=max(injections), kind_thresholds={PROBE: max(probes)}, digest="")
 
 
 def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:

@@ -1,9 +1,8 @@
 """Scores of all kinds of attack on one scale.
 
-Some kinds are told from harmless texts by one look, and of others even half a suspicion is rare in ordinary traffic: at one
-threshold for all, the alerts that a site is spared of one kind are paid for with attacks of another. So a model has a
-threshold for each kind, and a score is moved, by a factor on its odds, such that its kind's threshold comes to lie upon the
-model's. Whatever threshold is then chosen, by number, by false-positive rate or for a site, means the same for every kind.
+A kind may have a threshold of its own: one that is told by a name, which a site may bear itself, is asked for more than one
+that breaks out of its place. So that a threshold chosen by number, by false-positive rate or for a site means the same for
+all, a score is moved, by a factor on its odds, such that its kind's threshold comes to lie upon the model's.
 """
 
 from __future__ import annotations
