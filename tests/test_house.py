@@ -16,7 +16,16 @@ VALUE_TYPES = {"weirlog.models.request", "weirlog.models.verdict", "weirlog.mode
 TENSORFLOW = {"tensorflow", "keras"}
 ASSEMBLERS = {
     *("assemble", "cli", "cli_models", "cli_training", "running", "score", "scoring_run", "explain", "bench"),
-    *("bench_requests", "bench_worker", "tune", "tune_proposal", "tune_report", "cli_options", "cli_tune"),
+    *(
+        "bench_engines",
+        "bench_requests",
+        "bench_worker",
+        "tune",
+        "tune_proposal",
+        "tune_report",
+        "cli_options",
+        "cli_tune",
+    ),
     *("log_formats", "configured_model"),
 }
 """The files of daemon/ that may know models beyond its value types: the assembly and the command line."""
