@@ -1,4 +1,4 @@
-"""A training of the shipped model in stages: what it draws from, who learns from what, and what is held out."""
+"""A training of the shipped model in stages: what it draws from, and what is learnt from when."""
 
 from __future__ import annotations
 
@@ -36,8 +36,6 @@ from weirlog.models.tokenizer import Tokenizer
 from weirlog.models.training import kind_indices
 
 TRAINING_SEED: Final = 20_261
-HELD_OUT_SEED: Final = 70_003
-"""Generated rows that set the threshold: never trained on, though of the same generators."""
 GENERATED_SHARE: Final = 0.55
 POOL_FACTOR: Final = 8
 """How many epochs' worth of generated rows there are to draw from."""
@@ -45,9 +43,6 @@ SPLICED_SHARE: Final = 0.3
 """Share of labelled rows that also stand in a second form, with parameters of a harmless request around theirs."""
 HELD_OUT_SHARE: Final = 0.05
 VALIDATION_ROWS: Final = 12_000
-HELD_OUT_PLAIN: Final = 160_000
-"""A rate of 2e-5 is then counted from three of them."""
-HELD_OUT_HARD: Final = 10_000
 GENERATED: Final = "generated"
 LONG: Final = "long"
 LONG_QUOTA: Final = 8_000
@@ -107,11 +102,10 @@ class Parts:
 
     training: Indices
     validation: Indices
-    held_out: Mapping[str, Indices]
 
 
 def gather(files: Sequence[Path], recipe: Recipe) -> tuple[Pool, dict[str, int]]:
-    """Return every text, labelled, spliced, generated and held out, and the quotas an epoch."""
+    """Return every text, labelled, spliced and generated, and the quotas an epoch."""
     pool = Pool()
     add_rows(pool, read_rows(files))
     add_spliced(pool, recipe.seed, SPLICED_SHARE)
@@ -121,20 +115,14 @@ def gather(files: Sequence[Path], recipe: Recipe) -> tuple[Pool, dict[str, int]]
     quotas[GENERATED] = generated
     add_generated(pool, traffic(TRAINING_SEED + recipe.seed), generated * POOL_FACTOR, GENERATED)
     add_long(pool, TRAINING_SEED + recipe.seed, LONG_QUOTA * max(1, recipe.refining_epochs), LONG)
-    add_generated(pool, traffic(HELD_OUT_SEED, attack_share=0.0, hard_share=0.0), HELD_OUT_PLAIN, "plain")
-    add_generated(pool, traffic(HELD_OUT_SEED + 1, attack_share=0.5, hard_share=1.0), HELD_OUT_HARD, "hard")
-    add_long(pool, HELD_OUT_SEED, HELD_OUT_HARD // 2, "long bodies")
     return pool, quotas
 
 
 def divide(pool: Pool, seed: int) -> Parts:
-    """Return what is trained on, and what is held out: a sample of everything, left-out hosts, fresh generated rows."""
-    groups = np.asarray(pool.groups)
-    apart = ("plain", "hard", "long bodies", HOSTS)
-    order = np.random.default_rng(seed).permutation(np.flatnonzero(~np.isin(groups, apart)))
-    cut = round(len(order) * HELD_OUT_SHARE)
-    held = {name: np.flatnonzero(groups == name) for name in apart}
-    return Parts(order[cut:], order[:cut][:VALIDATION_ROWS], {"sample": order[:cut], **held})
+    """Return what is trained on and a sample to validate by; the hosts that are left out are in neither."""
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(np.asarray(pool.groups) != HOSTS))
+    cut = min(VALIDATION_ROWS, round(len(order) * HELD_OUT_SHARE))
+    return Parts(order[cut:], order[:cut])
 
 
 class Course:

@@ -4,7 +4,8 @@
     python -m weirlog.models.default_training evaluate [--data DATA] [--texts TEXTS] [--model default] [--out PAGE]
     python -m weirlog.models.default_training calibrate [--data DATA] [--model default] --out models/shipped/default
 
-The last measures the false-positive rates anew, as for a model that was trained elsewhere; `train` does it by itself.
+The last sets the thresholds and measures the false-positive rates anew, as for a model that was trained elsewhere; `train`
+does it by itself.
 DATA is a folder of labelled files (`weirlog.models.dataset`). Every epoch draws so many rows of each file and of each
 generator, for the files repeat themselves: one prolific tool must not outweigh all the rest. TEXTS is a folder with
 the texts that `default_quality` measures by, written by hand and never trained on.
@@ -21,14 +22,12 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import structlog
 
 from weirlog.models.artifact import Artifact, load
 from weirlog.models.corpus import KINDS
 from weirlog.models.course import (
     GENERATED,
-    HELD_OUT_SEED,
     LONG,
     LONG_QUOTA,
     MINED,
@@ -44,9 +43,7 @@ from weirlog.models.course import (
 )
 from weirlog.models.dataset import CSV_SUFFIXES
 from weirlog.models.default_quality import evaluate_default
-from weirlog.models.default_thresholds import CALIBRATION_ROWS, calibrate_default, score_texts, with_thresholds
-from weirlog.models.evaluation import evaluate
-from weirlog.models.pool import HOSTS
+from weirlog.models.default_thresholds import CALIBRATION_ROWS, settled
 from weirlog.models.presets import PRESETS
 from weirlog.models.quality_page import page
 from weirlog.models.request import JSON
@@ -62,8 +59,8 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
     """Train the shipped model on labelled files, which may be none, and on generated traffic.
 
     First on texts that are mostly short, for those teach the most in an hour; then, at a lower rate, with windows of
-    long bodies among them, and with those of many fresh rows that the model still mistakes. The thresholds are set by
-    `with_thresholds`. Blocks for about an hour on two cores.
+    long bodies among them, and with those of many fresh rows that the model still mistakes. Its thresholds are left to
+    `settled`. Blocks for about an hour on two cores.
 
     Args:
         files: labelled data.
@@ -95,7 +92,7 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
             "files": {path.name: file_digest(path) for path in files},
             "rows_an_epoch": dict(quotas),
             "generated_rows": quotas[GENERATED] * POOL_FACTOR + recipe.rounds * MINED_FROM,
-            "generator_seeds": {"training": TRAINING_SEED + recipe.seed, "held_out": HELD_OUT_SEED},
+            "generator_seed": TRAINING_SEED + recipe.seed,
             "versions": versions(),
         },
     )
@@ -106,18 +103,7 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
         course.run(refining, recipe.refining_epochs, recipe.refining_rate)
         refined = replace(untold, weights=course.weights or {}, digest="")
     losses: list[JSON] = [round(epoch.validation_loss, 5) for epoch in course.history]
-    refined = replace(refined, training={**untold.training, "validation_loss": losses}, digest="")
-    plain, hosts = ([pool.texts[row] for row in parts.held_out[name]] for name in ("plain", HOSTS))
-    artifact = with_thresholds(refined, plain, hosts)
-    labels = np.asarray(pool.labels)
-    metrics: dict[str, JSON] = {
-        name: evaluate(
-            score_texts(artifact, [pool.texts[row] for row in rows]), labels[rows], artifact.threshold
-        ).to_json()
-        for name, rows in parts.held_out.items()
-        if len(rows)
-    }
-    return replace(artifact, metrics={"held_out": metrics}, digest="")
+    return replace(refined, training={**untold.training, "validation_loss": losses}, digest="")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -139,7 +125,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measurer.add_argument("--texts", type=Path, default=None, help="folder of the texts written by hand, such as tests")
     measurer.add_argument("--model", default="default")
     measurer.add_argument("--out", type=Path, default=None, help="also write the page there")
-    calibrator = commands.add_parser("calibrate", help="measure a model's false-positive rates, and write it with them")
+    calibrator = commands.add_parser(
+        "calibrate", help="set a model's thresholds, measure its false-positive rates, and write it with them"
+    )
     calibrator.add_argument("--data", type=Path, default=None, help="folder of labelled files with left-out real hosts")
     calibrator.add_argument("--model", default="default")
     calibrator.add_argument("--rows", type=int, default=CALIBRATION_ROWS, help="generated requests to measure on")
@@ -147,8 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     files = [] if options.data is None else data_files(options.data)
     if options.command == "calibrate":
-        model = load(options.model)
-        model = model.calibrated(calibrate_default(model, files, options.rows))
+        model = settled(load(options.model), files, options.rows)
         save_over(options.out, model)
         say(json.dumps({"digest": model.digest, **_fp_rates(model)}, indent=1))
         return 0
@@ -161,8 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kept = [path for path in files if path.name.partition(".")[0] not in options.without]
     start = None if options.refine is None else load(options.refine)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    artifact = train_default(kept, Recipe(epochs=options.epochs, seed=options.seed), created, start)
-    artifact = artifact.calibrated(calibrate_default(artifact, kept))
+    artifact = settled(train_default(kept, Recipe(epochs=options.epochs, seed=options.seed), created, start), kept)
     save_over(options.out, artifact)
     say(json.dumps({"threshold": artifact.threshold, **artifact.metrics}, indent=1))
     return 0

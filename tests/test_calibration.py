@@ -153,9 +153,11 @@ def test_a_table_survives_json(table: Calibration) -> None:
     assert Calibration.from_json(json.loads(json.dumps(table.to_json()))) == table
 
 
-def test_the_default_models_command_measures_and_writes_a_table(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_default_models_command_sets_thresholds_and_measures_and_writes_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("weirlog.models.default_thresholds.HELD_OUT_PLAIN", 1_500)
+    monkeypatch.setattr("weirlog.models.default_thresholds.HELD_OUT_HARD", 100)
     assert main(["calibrate", "--rows", "1500", "--out", str(tmp_path / "model")]) == 0
     told = json.loads(capsys.readouterr().out)
     model = load(tmp_path / "model")
@@ -163,4 +165,6 @@ def test_the_default_models_command_measures_and_writes_a_table(
     assert model.calibration is not None
     assert told["requests"] == dict(model.calibration.requests)
     assert set(told["requests"]) == {"generated"}
+    assert set(model.metrics["held_out"]) == {"plain", "hard", "long bodies"}
+    assert model.metrics["held_out"]["plain"]["false_positive_rate"] == 0.0
     assert np.all(model.weights["verdict.kernel"] == load("default").weights["verdict.kernel"])
