@@ -142,8 +142,8 @@ def test_no_record_of_a_new_file_is_handed_out_before_its_identity_is_durable(
 ) -> None:
     feed.patterns = [f"{feed.log}*"]
     source = opened(feed)
-    feed.write(b"one")
-    assert len(payloads(source, 1)) == 1
+    feed.write(b"zero", b"one")
+    assert len(payloads(source, 2)) == 2
     save = source._checkpoint.save
 
     def full(state: State) -> None:

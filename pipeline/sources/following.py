@@ -15,7 +15,6 @@ from weirlog.pipeline.records import Position
 from weirlog.pipeline.sources.checkpoint import Mark, State
 from weirlog.pipeline.sources.discovery import matches
 from weirlog.pipeline.sources.files import Files
-from weirlog.pipeline.sources.identity import Claims
 from weirlog.pipeline.sources.marks import Marks
 from weirlog.pipeline.sources.search import Search
 from weirlog.pipeline.sources.tail import Tail, end_of_lines
@@ -64,18 +63,19 @@ class Following:
         """Return the marks of followed files, with `seen` 0, and of all others."""
         decided = [tail for tail in self._files.tails.values() if tail.claims is None]
         for tail in decided:
-            self._name(tail)
+            if self._name(tail):
+                self._part_from_former(tail)
         return [tail.mark(0.0) for tail in decided], self._files.marks.fresh(self._files.clock.time())
 
     def saved(self) -> None:
         """Say that the marks of a moment ago are durable: from now on records of these files may be handed out."""
         for tail in self._files.tails.values():
-            tail.is_saved = tail.is_named
+            tail.saved()
 
     @property
     def has_unsaved(self) -> bool:
         """Whether there is something to read in a file whose identity is not durable yet."""
-        return any(self._name(tail) for tail in self._files.tails.values() if not tail.is_saved)
+        return any(self._is_unsaved(tail) for tail in self._files.tails.values())
 
     def close(self) -> None:
         """Let go of everything and remember nothing of it."""
@@ -97,6 +97,7 @@ class Following:
         self._files.finished = {inode: mark for inode, mark in self._files.finished.items() if inode in present}
         for inode, tail in list(self._files.tails.items()):
             tail.left_since = None if inode in present else (tail.left_since or now)
+            self._name(tail)
             self._files.hold_no_longer(inode, now)
         self._search.go_on()
 
@@ -125,6 +126,8 @@ class Following:
             return
         try:
             mark = self._files.marks.take(tail.content.inode, tail.fingerprint)
+            if mark is not None and not mark.fingerprint and tail.content.packing is not None:
+                mark = None  # of an empty log, whose inode came again
             follow = self._search.read_on(tail, mark) if mark else not only_known and self._begin(tail, pattern)
         except BaseException:
             tail.close()
@@ -138,18 +141,23 @@ class Following:
         self._files.tails[tail.inode] = tail
         log.info("following", path=path, position=tail.position)
 
+    def _is_unsaved(self, tail: Tail) -> bool:
+        if not tail.is_proven and tail.is_named:
+            tail.prove()
+        return not tail.is_saved and self._name(tail)
+
     def _name(self, tail: Tail) -> bool:
         """Give the records of a new file their identity, once there is a whole line; return whether they have one."""
         if tail.is_named:
             return True
-        if not self._files.name(tail):
-            return False
-        # It was empty when it was found, and has the inode and now the first line of a file that was removed unseen.
+        return self._files.name(tail)
+
+    def _part_from_former(self, tail: Tail) -> None:
+        """Let the mark go that a file left which was removed unseen, where this one has its inode and first line."""
         if self._files.marks.holds(tail.content.inode, tail.fingerprint):
             former = self._files.marks.take(tail.content.inode, tail.fingerprint)
             assert former is not None
             self._search.disown(former)
-        return True
 
     def _begin(self, tail: Tail, pattern: str) -> bool:
         """Begin a file that has no mark; return whether there is something to follow."""
@@ -157,12 +165,11 @@ class Following:
             return False
         from_end = self._start_at == "end" and pattern not in self._known_patterns
         if tail.content.packing is not None:
-            if marks := self._search.related(tail):
-                tail.claims = Claims(tail.content, str(tail.path), marks, "finish" if from_end else "begin")
-            elif from_end:
+            claimed = self._search.claim(tail, "finish" if from_end else "begin")
+            if from_end and not claimed:
                 self._files.finish(tail.inode, tail.mark(self._files.clock.time(), ended=True))
                 return False
-        elif not self._search.continue_sought(tail):
+        elif not self._search.continue_copied(tail):
             tail.begin(end_of_lines(tail.content, tail.content.size()) if from_end else 0)
         return True
 

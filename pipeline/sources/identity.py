@@ -41,10 +41,27 @@ def before(content: Content, position: Position) -> bytes:
 
 def fits(content: Content, mark: Mark) -> bool:
     """Whether a file still holds what was read of it: it reaches so far, and stands there as it did."""
-    points = [*mark.trail[-1:], (mark.position, mark.before)]
-    return all(content.reaches(position) for position, _ in points) and all(
-        not hashed or hash_before(before(content, position)) == hashed for position, hashed in points
+    return content.reaches(mark.position) and all(
+        content.reaches(position) and hash_before(before(content, position)) == hashed
+        for position, hashed in points_of(mark)[-2:]
     )
+
+
+def points_of(mark: Mark) -> list[tuple[Position, str]]:
+    """Return the places at which it is known what stood before them, in order."""
+    return sorted(point for point in (*mark.trail, (mark.position, mark.before)) if point[1])
+
+
+def is_known_by_more(content: Content, mark: Mark) -> bool:
+    """Whether something is known of a mark's file behind the first line, which `content` shares with it."""
+    first_line = first_line_bytes(content)
+    return any(position > first_line for position, _ in points_of(mark))
+
+
+def first_line_bytes(content: Content) -> int:
+    """Return how long the first line is, with its newline, or as much of it as a fingerprint covers; 0 for none."""
+    head = content.pread(FINGERPRINT_BYTES, 0)
+    return head.find(b"\n") + 1 or len(head)
 
 
 def is_copy(content: Content, of: Content) -> bool:
@@ -57,14 +74,16 @@ class Claims:
     """The marks that a file with their first line may continue; decided as far as it is unpacked.
 
     The furthest point of a mark that the file reaches tells, be it before the mark's position (a copy that was made
-    before the last lines were read) or behind it (lines that were read and not settled). Where there is none behind the
-    first line, that line alone tells: enough for a rotated name, and not for a file that stands where the other stood.
+    before the last lines were read) or behind it (lines that were read and not settled). Where it reaches none behind
+    the first line, that line alone tells: never for a file that stands where the other stood, and where other files
+    have it, too, only if no more than that line was handed out.
 
     Args:
         content: of the file.
         path: where it stands.
         marks: with its fingerprint.
         otherwise: what to do with the file when none of them fits.
+        is_header: whether several known files begin with its first line.
     """
 
     def __init__(
@@ -73,47 +92,45 @@ class Claims:
         path: str,
         marks: Iterable[Mark],
         otherwise: Literal["begin", "finish", "drop"] = "begin",
+        *,
+        is_header: bool = False,
     ) -> None:
         self.otherwise = otherwise
+        self.marks = list(marks)
+        self.fitting: list[Mark] = []
+        """Those that fit, moved back to where the file is known to be a copy: what is known by more than its first line
+        comes first, then the furthest. Final once `decided`."""
+        self.known: frozenset[str] = frozenset()
+        """Keys of those that fit by more than their first line. Final once `decided`."""
         self._content = content
         self._path = path
-        self._marks = list(marks)
-        head = content.pread(FINGERPRINT_BYTES, 0)
-        self._first_line = head.find(b"\n") + 1 or len(head)
+        self._is_header = is_header
+        self._first_line = first_line_bytes(content)
         # In order of position: a compressed file is unpacked once, forwards.
-        points = [(*point, mark) for mark in self._marks for point in (*mark.trail, (mark.position, mark.before))]
+        points = [(*point, mark) for mark in self.marks for point in (*mark.trail, (mark.position, mark.before))]
         self._left = sorted(points, key=lambda point: point[0], reverse=True)
-        self._reached: dict[str, Position] = {}
-        self._evidence: dict[str, tuple[Position, str, bool]] = {}
-        self.best: Mark | None = None
-        """The mark whose position is the furthest of those that fit, moved back to where the file is known to be its
-        copy; final once `decided`."""
+        self._reached: dict[str, Mark] = {}  # by key: the mark at the furthest point so far that the file reaches
+        self._holds: dict[str, bool] = {}  # by key: whether the file is the same there, where that is known
 
     def decided(self) -> bool:
         """Go on deciding, a bounded way; return whether it is done."""
         while self._left:
             position, hashed, mark = self._left[-1]
             if self._content.reaches(position):
-                self._reached[mark.key] = position
+                if position <= mark.position:
+                    self._reached[mark.key] = msgspec.structs.replace(mark, position=position, before=hashed)
                 if hashed and position > self._first_line:
-                    holds = hash_before(before(self._content, position)) == hashed
-                    self._evidence[mark.key] = (position, hashed, holds)
+                    self._holds[mark.key] = hash_before(before(self._content, position)) == hashed
             elif self._content.packing is not None and not self._content.ended:
                 return False
             self._left.pop()
-        fitting = [point for mark in self._marks if (point := self._fitting(mark)) is not None]
-        self.best = max(fitting, key=lambda mark: mark.position, default=None)
+        fitting = [self._reached[mark.key] for mark in self.marks if mark.key in self._reached and self._fits(mark)]
+        self.known = frozenset(key for key, holds in self._holds.items() if holds)
+        self.fitting = sorted(fitting, key=lambda mark: (mark.key in self.known, mark.position), reverse=True)
         return True
 
-    def _fitting(self, mark: Mark) -> Mark | None:
-        """Return the mark, at its position or where the file is known to hold what was read, or None."""
-        evidence = self._evidence.get(mark.key)
-        if evidence is None:
-            reaches = self._reached.get(mark.key, -1) >= mark.position
-            return mark if reaches and mark.path != self._path else None
-        position, hashed, holds = evidence
-        if not holds:
-            return None
-        if self._reached[mark.key] >= mark.position:
-            return mark
-        return msgspec.structs.replace(mark, position=position, before=hashed)
+    def _fits(self, mark: Mark) -> bool:
+        holds = self._holds.get(mark.key)
+        if holds is not None:
+            return holds
+        return mark.path != self._path and not (self._is_header and is_known_by_more(self._content, mark))

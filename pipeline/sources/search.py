@@ -13,7 +13,7 @@ from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import MISSING, REPLACED, TRUNCATED, Gap
 from weirlog.pipeline.sources.checkpoint import Mark
 from weirlog.pipeline.sources.files import Files
-from weirlog.pipeline.sources.identity import Claims, fits
+from weirlog.pipeline.sources.identity import Claims, fits, is_known_by_more, points_of
 from weirlog.pipeline.sources.rotation import Sibling, is_related, is_rotated, siblings
 from weirlog.pipeline.sources.tail import Tail
 from weirlog.pipeline.sources.turns import Inode
@@ -75,13 +75,13 @@ class Search:
             if mark.ended and mark.packed_bytes == content.status().st_size:
                 self._files.finish(tail.inode, msgspec.structs.replace(mark, path=str(tail.path)))
                 return False
-            if mark.position and mark.before:
+            if any(position for position, _ in points_of(mark)):
                 # An inode comes again soon after its file was compressed and removed: what was read must be in it.
                 gone = self.disown(mark)
-                tail.claims = Claims(content, str(tail.path), [gone, *self.related(tail)], otherwise)
+                tail.claims = self._claims(tail, [gone, *self.related(tail)], otherwise)
             else:
                 tail.begin(mark.position, mark)
-        elif fits(content, mark):
+        elif self.is_its_own(tail, mark):
             tail.begin(mark.position, mark)
         else:
             log.warning("a file is not what it was when it was read; beginning anew", path=str(tail.path))
@@ -90,6 +90,19 @@ class Search:
                 return False
             tail.begin(0)
         return True
+
+    def is_its_own(self, tail: Tail, mark: Mark) -> bool:
+        """Whether a plain file is that of `mark`, which has its inode and first line.
+
+        A header and an inode that came again are less than what is known of a file that is looked for.
+        """
+        if not fits(tail.content, mark):
+            return False
+        if is_known_by_more(tail.content, mark):
+            return True
+        sought = [other for other in self.related(tail) if other.key in self._sought and other.key != mark.key]
+        claims = self._claims(tail, sought)
+        return not (claims.decided() and claims.known)
 
     def disown(self, mark: Mark, gap: Gap | None = None) -> Mark:
         """The inode of `mark` may hold something else now: look for what it held by that alone."""
@@ -101,21 +114,26 @@ class Search:
         return gone
 
     def related(self, tail: Tail) -> list[Mark]:
-        """Return the marks that a compressed file may continue."""
+        """Return the marks that a file may continue, by its first line and its name."""
         path = str(tail.path)
         return [mark for mark in self._files.marks.of_first_line(tail.fingerprint) if is_related(path, mark.path)]
 
-    def continue_sought(self, tail: Tail) -> bool:
-        """Let a plain file continue one that is looked for, if it is a copy of that; return whether it does."""
-        sought = [
-            mark
-            for mark, _ in self._sought.values()
-            if mark.fingerprint == tail.fingerprint and is_related(str(tail.path), mark.path)
-        ]
-        claims = Claims(tail.content, str(tail.path), sought)
-        if not claims.decided() or claims.best is None or not self._files.marks.drop(claims.best):
+    def claim(self, tail: Tail, otherwise: Literal["begin", "finish", "drop"]) -> list[Mark]:
+        """Let it be decided which mark a compressed file continues; return those that it may."""
+        if marks := self.related(tail):
+            tail.claims = self._claims(tail, marks, otherwise)
+        return marks
+
+    def continue_copied(self, tail: Tail) -> bool:
+        """Let a plain file continue one that is looked for or gone, if it is a copy of that; return whether it does."""
+        related = self.related(tail)
+        sought = [mark for mark in related if mark.key in self._sought]
+        # Nobody asks for the rest of these; yet what was read of them is not to be alerted on again.
+        gone = [mark for mark in related if not mark.inode and is_rotated(tail.path.name, Path(mark.path).name)]
+        claims = self._claims(tail, [*sought, *(mark for mark in gone if mark not in sought)])
+        if not claims.decided() or (best := self._taken(claims, sought)) is None:
             return False
-        self._continue(tail, claims.best)
+        self._continue(tail, best)
         return True
 
     def decided(self, inode: Inode) -> bool:
@@ -125,9 +143,8 @@ class Search:
             return True
         if not tail.claims.decided():
             return False
-        best, otherwise = tail.claims.best, tail.claims.otherwise
-        # While it was being unpacked, the inode of what it continues may have come again.
-        if best is not None and (self._files.marks.drop(best) or self._files.marks.drop(best.without_inode)):
+        otherwise = tail.claims.otherwise
+        if (best := self._taken(tail.claims, tail.claims.marks)) is not None:
             self._continue(tail, best)
             return True
         if otherwise == "begin":
@@ -175,6 +192,33 @@ class Search:
                 tail.close()
         return complete
 
+    def _is_known(self, tail: Tail) -> bool:
+        """Whether a file has been read, for its inode and first line, or the former holder of that inode is let go."""
+        inode, marks = tail.content.inode, self._files.marks
+        if not marks.holds(inode, tail.fingerprint):
+            return False
+        mark = marks.take(inode, tail.fingerprint)
+        assert mark is not None
+        if tail.content.packing is None and not self.is_its_own(tail, mark):
+            self.disown(mark)
+            return False
+        marks.keep(mark)
+        return True
+
+    def _taken(self, claims: Claims, asked: Sequence[Mark]) -> Mark | None:
+        """Take the best of the marks that fit and nobody has taken meanwhile; of those not asked for only known ones."""
+        marks, keys = self._files.marks, {mark.key for mark in asked}
+        fitting = [mark for mark in claims.fitting if mark.key in claims.known or mark.key in keys]
+        # While a file was being unpacked, the inode of what it continues may have come again.
+        return next((mark for mark in fitting if marks.drop(mark) or marks.drop(mark.without_inode)), None)
+
+    def _claims(
+        self, tail: Tail, marks: Sequence[Mark], otherwise: Literal["begin", "finish", "drop"] = "begin"
+    ) -> Claims:
+        same = {mark.key for mark in self._files.marks.of_first_line(tail.fingerprint)}
+        same |= {other.key for other in self._files.tails.values() if other.fingerprint == tail.fingerprint}
+        return Claims(tail.content, str(tail.path), marks, otherwise, is_header=len(same) > 1)
+
     def _seek(self, mark: Mark, reason: str, gap: Gap | None = None) -> None:
         gap = gap or Gap(self._files.source, mark.path, mark.key, mark.position, 0, reason)
         self._sought.setdefault(mark.key, (mark, gap))
@@ -201,13 +245,11 @@ class Search:
     def _continues(self, tail: Tail, *, unseen: bool) -> bool:
         """Begin a sibling that no pattern names; return whether there is something to follow."""
         content = tail.content
-        if self._files.marks.holds(content.inode, tail.fingerprint) or self._files.is_copy_of_followed(tail):
+        if self._is_known(tail) or self._files.is_copy_of_followed(tail):
             return False
         if content.packing is None:
-            return self.continue_sought(tail) or unseen
-        marks = self.related(tail)
-        if marks:
-            tail.claims = Claims(content, str(tail.path), marks, "begin" if unseen else "drop")
+            return self.continue_copied(tail) or unseen
+        marks = self.claim(tail, "begin" if unseen else "drop")
         return unseen or any(mark.key in self._sought for mark in marks)
 
     def _siblings(self, marks: Sequence[Mark]) -> list[Sibling]:

@@ -11,7 +11,7 @@ from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.records import Partition, Position, Receipt, Record
 from weirlog.pipeline.sources.checkpoint import Mark, partition_key
 from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
-from weirlog.pipeline.sources.identity import Claims, before, fingerprint, hash_before
+from weirlog.pipeline.sources.identity import Claims, before, fingerprint, first_line_bytes, hash_before, points_of
 
 FLAWED_BYTES = 1024
 """How much of a line that is too long is kept for the dead letters."""
@@ -79,8 +79,7 @@ class Tail:
         self.is_live = False
         """Whether it was read to its end once: from then on its lines are news, not backlog."""
         self.claims = claims
-        self.is_saved = False
-        """Whether its identity is durable: before that no record of it may be handed out."""
+        self._saved_proof: bool | None = None  # whether it was proven when its identity was saved; None before
         self.lacks: Gap | None = None
         """What was unread of the file that it is a copy of, when that was cut off; it may be in neither."""
         self._source = source
@@ -89,6 +88,7 @@ class Tail:
         self._generation: int | None = None
         self._trail: list[tuple[Position, str]] = []
         self._witness: tuple[Position, str] = (0, "")  # the furthest point that is known, perhaps behind the position
+        self._first_line = 0
         self._ledger: Ledger | None = None
         self._place(0)
 
@@ -100,21 +100,45 @@ class Tail:
             of: what was read before, under whose identity it goes on; None for a file that is new.
         """
         self.claims = None
-        self.is_saved = False
+        self._saved_proof = None
         self._origin, self._generation, self._trail, self._witness = 0, None, [], (0, "")
         if of is not None and of.fingerprint:
             origin = of.origin or of.inode
             self._origin = 0 if origin == self.content.inode else origin
             self._generation = of.generation
-            self._trail = [point for point in of.trail if point[0] <= position]
+            points = [point for point in points_of(of) if self.content.reaches(point[0])]
+            self._trail = [point for point in points if point[0] <= position]
+            self._witness = max(points, default=(0, ""))
         self._place(position)
 
     def name(self, generation: int) -> None:
-        """Give the records of a new file their identity, and remember by what it is known until some are settled."""
+        """Give the records of a new file their identity."""
         self._generation = generation
-        if self.content.packing is None:
-            end = self._position + self.content.pread(self._limits.read_bytes, self._position).rfind(b"\n") + 1
-            self._witness = (end, hash_before(before(self.content, end)))
+        self.prove()
+
+    def prove(self) -> None:
+        """Look for a place behind the first line by which the file can be told from others.
+
+        Logs that begin with a header all have the same first line: of such a file nothing more may be handed out.
+        """
+        if self.is_proven or self.was_rewritten():
+            return
+        near = before(self.content, self._position)
+        # What is not written yet may be zeros.
+        lines = self.content.pread(self._limits.read_bytes + BEFORE_BYTES, self._position).rstrip(b"\0")
+        end = lines.rfind(b"\n") + 1
+        if self._position + end <= self._first_line:
+            end = len(lines)
+        self._witness = (self._position + end, hash_before((near + lines[:end])[-BEFORE_BYTES:]))
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether its identity is durable, and by what it is known: before that no record of it may be handed out."""
+        return self._saved_proof is not None and self._saved_proof == self.is_proven
+
+    def saved(self) -> None:
+        """Say that its mark of a moment ago is durable."""
+        self._saved_proof = self.is_proven if self.is_named else None
 
     def _place(self, position: Position) -> None:
         self._start = self._position = position  # after the last whole line that was read
@@ -140,6 +164,13 @@ class Tail:
     def key(self) -> str:
         """The identity of its partition."""
         return partition_key(self.origin, self._generation or 0, self.fingerprint)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the furthest point by which the file is known lies behind its first line."""
+        self._first_line = self._first_line or first_line_bytes(self.content)
+        furthest = max(self._witness[0], self._trail[-1][0] if self._trail else 0)
+        return furthest > self._first_line > 0
 
     @property
     def is_named(self) -> bool:
@@ -190,6 +221,8 @@ class Tail:
         size = self.content.size()
         if size != self.size:
             self.size, self.grew_at = size, now
+            if self.is_named:
+                self.prove()
 
     def was_rewritten(self) -> bool:
         """Whether the file was truncated, or its first line is another one: what was read is no longer there."""
@@ -200,7 +233,13 @@ class Tail:
         if self.fingerprint and fingerprint(self.content) != self.fingerprint:
             return True
         # Logs that begin with a header all have the same first line.
-        return self._before is not None and before(self.content, self._position) != self._before
+        if self._before is not None and before(self.content, self._position) != self._before:
+            return True
+        ahead, hashed = self._witness
+        return ahead > self._position and not self._has(ahead, hashed)
+
+    def _has(self, position: Position, hashed: str) -> bool:
+        return self.content.reaches(position) and hash_before(before(self.content, position)) == hashed
 
     def mark(self, now: float, *, ended: bool = False, is_there: bool = True) -> Mark:
         """Return how far every line is settled, empty ones included.
@@ -212,8 +251,6 @@ class Tail:
         """
         settled = self._ledger is None or self._ledger.in_flight == 0
         position = self._ledger.watermark if self._ledger is not None and not settled else self._position
-        hashed = self._hash_before(position, is_there=is_there)
-        self._leave_trail(position, hashed)
         return Mark(
             self.content.inode,
             self.fingerprint,
@@ -221,27 +258,21 @@ class Tail:
             str(self.path),
             now,
             self._origin,
-            hashed,
+            self._hash_before(position, is_there=is_there),
             ended,
             self.content.status().st_size if ended and self.content.packing is not None else 0,
             self._generation or 0,
-            () if ended else self._points(position),
+            () if ended else self._points,
         )
 
     def close(self) -> None:
         self.content.close()
 
-    def _points(self, position: Position) -> tuple[tuple[Position, str], ...]:
-        """Return the trail, and behind `position` the furthest point that is known."""
-        if self._before is not None and self._position > self._witness[0]:
-            self._witness = (self._position, hash_before(self._before))
-        return tuple(self._trail) + ((self._witness,) if self._witness[0] > position else ())
-
-    def _leave_trail(self, position: Position, hashed: str) -> None:
-        if hashed and position > (self._trail[-1][0] if self._trail else 0):
-            self._trail.append((position, hashed))
-            if len(self._trail) > TRAIL_LIMIT:
-                self._trail[:THINNED] = self._trail[:THINNED:2]
+    @property
+    def _points(self) -> tuple[tuple[Position, str], ...]:
+        """The trail, and the furthest point that is known where that lies behind it."""
+        last = self._trail[-1][0] if self._trail else 0
+        return (*self._trail, self._witness) if self._witness[0] > last else tuple(self._trail)
 
     def _hash_before(self, position: Position, *, is_there: bool) -> str:
         if position == self._position and self._before is not None:
@@ -314,6 +345,9 @@ class Tail:
     def _move_to(self, position: Position, behind: bytes | None = None) -> None:
         self._cursor = self._position = position
         self._before = before(self.content, position) if behind is None else behind
+        self._trail.append((position, hash_before(self._before)))
+        if len(self._trail) > TRAIL_LIMIT:
+            self._trail[:THINNED] = self._trail[:THINNED:2]
 
     def _skip(self, now: float) -> list[Record]:
         """Go on skipping a line that is too long; return it, flawed, once its end is found."""

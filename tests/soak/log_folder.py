@@ -143,7 +143,8 @@ class LogFolder:
     def writable_rotated(self) -> list[LogFile]:
         """Those that a server may still write to; where names are not followed, only within the time of grace."""
         soon = self._clock.monotonic() - self._grace_s / 2
-        return [file for file in self.rotated if self.follows_names or (file.left_held and file.left_at > soon)]
+        rotated = [file for file in self.rotated if not file.is_copy]  # a copy is nobody's log
+        return [file for file in rotated if self.follows_names or (file.left_held and file.left_at > soon)]
 
     @property
     def current(self) -> LogFile | None:

@@ -80,6 +80,10 @@ class RotatingLog:
             self._rotated.popleft()[0].unlink()
 
     def close(self) -> None:
+        if self._reopen_at is not None:
+            # What was written after the file was renamed is in it, too.
+            path, _ = self._rotated.pop()
+            self._rotated.append((path, self._last_attack))
         self._reopen_at = None
         if self._log is not None:
             self._log.close()
