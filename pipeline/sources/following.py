@@ -92,12 +92,13 @@ class Following:
         for inode, tail in list(self._files.tails.items()):
             if tail.was_rewritten():
                 self.start_over(inode, tail.size)
+            else:
+                self._name(tail)
         now = self._files.clock.monotonic()
         present = {self._follow(path, pattern) for path, pattern in matches(patterns)}
         self._files.finished = {inode: mark for inode, mark in self._files.finished.items() if inode in present}
         for inode, tail in list(self._files.tails.items()):
             tail.left_since = None if inode in present else (tail.left_since or now)
-            self._name(tail)
             self._files.hold_no_longer(inode, now)
         self._search.go_on()
 

@@ -74,16 +74,15 @@ class Claims:
     """The marks that a file with their first line may continue; decided as far as it is unpacked.
 
     The furthest point of a mark that the file reaches tells, be it before the mark's position (a copy that was made
-    before the last lines were read) or behind it (lines that were read and not settled). Where it reaches none behind
-    the first line, that line alone tells: never for a file that stands where the other stood, and where other files
-    have it, too, only if no more than that line was handed out.
+    before the last lines were read) or behind it (lines that were read and not settled). The first line alone, which
+    may be a header, tells only where no more than that line was handed out, and never for a file that stands where the
+    other stood.
 
     Args:
         content: of the file.
         path: where it stands.
         marks: with its fingerprint.
         otherwise: what to do with the file when none of them fits.
-        is_header: whether several known files begin with its first line.
     """
 
     def __init__(
@@ -92,8 +91,6 @@ class Claims:
         path: str,
         marks: Iterable[Mark],
         otherwise: Literal["begin", "finish", "drop"] = "begin",
-        *,
-        is_header: bool = False,
     ) -> None:
         self.otherwise = otherwise
         self.marks = list(marks)
@@ -104,7 +101,6 @@ class Claims:
         """Keys of those that fit by more than their first line. Final once `decided`."""
         self._content = content
         self._path = path
-        self._is_header = is_header
         self._first_line = first_line_bytes(content)
         # In order of position: a compressed file is unpacked once, forwards.
         points = [(*point, mark) for mark in self.marks for point in (*mark.trail, (mark.position, mark.before))]
@@ -133,4 +129,4 @@ class Claims:
         holds = self._holds.get(mark.key)
         if holds is not None:
             return holds
-        return mark.path != self._path and not (self._is_header and is_known_by_more(self._content, mark))
+        return mark.path != self._path and not is_known_by_more(self._content, mark)

@@ -78,7 +78,7 @@ class Search:
             if any(position for position, _ in points_of(mark)):
                 # An inode comes again soon after its file was compressed and removed: what was read must be in it.
                 gone = self.disown(mark)
-                tail.claims = self._claims(tail, [gone, *self.related(tail)], otherwise)
+                tail.claims = Claims(tail.content, str(tail.path), [gone, *self.related(tail)], otherwise)
             else:
                 tail.begin(mark.position, mark)
         elif self.is_its_own(tail, mark):
@@ -101,7 +101,7 @@ class Search:
         if is_known_by_more(tail.content, mark):
             return True
         sought = [other for other in self.related(tail) if other.key in self._sought and other.key != mark.key]
-        claims = self._claims(tail, sought)
+        claims = Claims(tail.content, str(tail.path), sought)
         return not (claims.decided() and claims.known)
 
     def disown(self, mark: Mark, gap: Gap | None = None) -> Mark:
@@ -121,7 +121,7 @@ class Search:
     def claim(self, tail: Tail, otherwise: Literal["begin", "finish", "drop"]) -> list[Mark]:
         """Let it be decided which mark a compressed file continues; return those that it may."""
         if marks := self.related(tail):
-            tail.claims = self._claims(tail, marks, otherwise)
+            tail.claims = Claims(tail.content, str(tail.path), marks, otherwise)
         return marks
 
     def continue_copied(self, tail: Tail) -> bool:
@@ -129,8 +129,12 @@ class Search:
         related = self.related(tail)
         sought = [mark for mark in related if mark.key in self._sought]
         # Nobody asks for the rest of these; yet what was read of them is not to be alerted on again.
-        gone = [mark for mark in related if not mark.inode and is_rotated(tail.path.name, Path(mark.path).name)]
-        claims = self._claims(tail, [*sought, *(mark for mark in gone if mark not in sought)])
+        gone = [
+            mark
+            for mark in related
+            if (mark.ended or not mark.inode) and is_rotated(tail.path.name, Path(mark.path).name)
+        ]
+        claims = Claims(tail.content, str(tail.path), [*sought, *(mark for mark in gone if mark not in sought)])
         if not claims.decided() or (best := self._taken(claims, sought)) is None:
             return False
         self._continue(tail, best)
@@ -211,13 +215,6 @@ class Search:
         fitting = [mark for mark in claims.fitting if mark.key in claims.known or mark.key in keys]
         # While a file was being unpacked, the inode of what it continues may have come again.
         return next((mark for mark in fitting if marks.drop(mark) or marks.drop(mark.without_inode)), None)
-
-    def _claims(
-        self, tail: Tail, marks: Sequence[Mark], otherwise: Literal["begin", "finish", "drop"] = "begin"
-    ) -> Claims:
-        same = {mark.key for mark in self._files.marks.of_first_line(tail.fingerprint)}
-        same |= {other.key for other in self._files.tails.values() if other.fingerprint == tail.fingerprint}
-        return Claims(tail.content, str(tail.path), marks, otherwise, is_header=len(same) > 1)
 
     def _seek(self, mark: Mark, reason: str, gap: Gap | None = None) -> None:
         gap = gap or Gap(self._files.source, mark.path, mark.key, mark.position, 0, reason)

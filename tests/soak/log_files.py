@@ -53,6 +53,7 @@ class LogFile:
         is_packed: compressed; nobody writes to it any more.
         moved_to: the compressed file that holds its lines now; this one is deleted, and a source may still hold it.
         is_copy: of another file, made before that was truncated.
+        is_short: a copy without lines that were written to the other before that was truncated.
         left_at: when it was renamed.
         back_at: when its directory came back.
         left_held: the present source held it open then.
@@ -70,6 +71,7 @@ class LogFile:
     is_packed: bool = False
     moved_to: LogFile | None = None
     is_copy: bool = False
+    is_short: bool = False
     left_at: float = 0.0
     back_at: float = float("-inf")
     left_held: bool = False
@@ -130,6 +132,7 @@ class LogFile:
             self.begun,
             is_packed=True,
             is_copy=True,
+            is_short=self.is_short,
             marked=self.marked,
         )
         return self.moved_to

@@ -88,11 +88,12 @@ class LogFolder:
         if self.is_out_of_sight(file) and not self._holds(file):
             file.excuse()
 
-    def copy(self, file: LogFile) -> None:
+    def copy(self, file: LogFile) -> LogFile:
         assert file.path is not None
         path = self._next_name()
         shutil.copy(file.path, path)
         self.files.append(file.copied_to(path, excused=not self.follows_names))
+        return self.files[-1]
 
     def compress(self, file: LogFile) -> None:
         assert file.path is not None

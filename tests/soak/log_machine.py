@@ -154,7 +154,7 @@ class LogMachine(RuleBasedStateMachine):
         log = self.world.logs.current
         assert log is not None
         if keep:
-            self.world.logs.copy(log)
+            self.world.logs.copy(log).is_short = bool(late)
         if late:
             self.world.logs.write(log, self.world.logs.lines(late), partly=False)
         for _ in range(polls if self.world.source is not None else 0):
