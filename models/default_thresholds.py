@@ -25,7 +25,7 @@ from weirlog.models.windows import cut
 HELD_OUT_SEED: Final = 70_003
 """Of the generated rows that set the thresholds: never trained on, though of the same generators."""
 HELD_OUT_PLAIN: Final = 160_000
-"""A rate of 5e-5 is then counted from eight of them."""
+"""A rate of 1e-4 is then counted from sixteen of them."""
 HELD_OUT_HARD: Final = 10_000
 CALIBRATION_SEED: Final = 50_021
 """Of the generated rows whose scores become the table of false-positive rates."""
@@ -35,7 +35,10 @@ FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts."""
 PLAIN_FALSE_ALERT_RATE: Final = 1e-4
 """Of generated plain requests, which are harder than real ones."""
-PROBE_FALSE_ALERT_RATE: Final = 5e-5
+PROBE_THRESHOLD: Final = 0.999
+"""A probe is told by a name alone, which a site may bear itself; an injection is told by what breaks out of its place. Of
+3,562 requests of real hosts that two models had never seen, none scored above a half as an injection, and as a probe 27 above
+0.9, 5 above 0.99 and one above 0.999."""
 
 
 def settled(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_ROWS) -> Artifact:
@@ -73,30 +76,23 @@ def _held_out(files: Sequence[Path]) -> dict[str, Pool]:
 
 
 def with_thresholds(artifact: Artifact, plain: Sequence[str], hosts: Sequence[str]) -> Artifact:
-    """Return the model with the lowest thresholds at which few harmless requests alert.
-
-    Probes have a threshold of their own: they are told by a name alone, which a site may bear itself; an injection is told
-    by what breaks out of its place.
+    """Return the model with the lowest threshold at which few harmless requests alert, and PROBE_THRESHOLD for probes.
 
     Args:
         artifact: the model.
         plain: texts of generated plain requests, at most as long as the network reads at once: of these
-            PLAIN_FALSE_ALERT_RATE alert as an injection, and PROBE_FALSE_ALERT_RATE as a probe.
-        hosts: texts of real hosts that were left out: of these FALSE_ALERT_RATE alert as either.
+            PLAIN_FALSE_ALERT_RATE alert as an injection.
+        hosts: texts of real hosts that were left out: of these FALSE_ALERT_RATE alert.
     """
-    injections, probes = [0.5], [0.5]
-    for texts, rate, probe_rate in (
-        (plain, PLAIN_FALSE_ALERT_RATE, PROBE_FALSE_ALERT_RATE),
-        (hosts, FALSE_ALERT_RATE, FALSE_ALERT_RATE),
-    ):
+    found = [0.5]
+    for texts, rate in ((plain, PLAIN_FALSE_ALERT_RATE), (hosts, FALSE_ALERT_RATE)):
         if not texts:
             continue
         scores = engine("auto", artifact).score(artifact.tokenizer.encode(texts))
         assert scores.kind is not None
         is_probe = scores.kind.argmax(axis=1) == artifact.kinds.index(PROBE)
-        injections.append(threshold_at(np.where(is_probe, 0.0, scores.probability), rate))
-        probes.append(threshold_at(np.where(is_probe, scores.probability, 0.0), probe_rate))
-    return replace(artifact, threshold=max(injections), kind_thresholds={PROBE: max(probes)}, digest="")
+        found.append(threshold_at(np.where(is_probe, 0.0, scores.probability), rate))
+    return replace(artifact, threshold=max(found), kind_thresholds={PROBE: PROBE_THRESHOLD}, digest="")
 
 
 def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:

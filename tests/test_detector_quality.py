@@ -69,7 +69,7 @@ def test_few_harmless_texts_that_look_like_attacks_are_flagged(detector):
 
 
 @short_of(
-    "93.6 % (688 of 735; 91.6–95.2) are found; least of ssrf 38 of 48, code 36 of 45, rfi 41 of 48, probe 14 of 17"
+    "92.1 % (677 of 735; 89.9–93.8) are found; least of probe 3 of 17, ssrf 38 of 48, code 36 of 45, rfi 41 of 48"
 )
 def test_attacks_are_found_as_they_are_written(judged):
     assert found(judged, PLAIN).value >= FOUND_PLAIN, told(found(judged, PLAIN))
