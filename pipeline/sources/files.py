@@ -178,7 +178,7 @@ class Files:
 
     def _remember(self, inode: Inode, tail: Tail, *, packed: bool) -> None:
         mark = tail.mark(self.clock.time(), ended=True)
-        self.tell_lacking(tail, tail.position)
+        self.tell_lacking(tail, tail.lines_end)
         if tail.content.damage is not None:
             lost_bytes = tail.content.left(tail.position)
             self.gaps.found(Gap(self.source, str(tail.path), tail.key, tail.position, lost_bytes, DAMAGED))
@@ -193,7 +193,7 @@ class Files:
             self.marks.keep(mark)  # it may come back
 
     def tell_lacking(self, tail: Tail, end: Position) -> None:
-        """Tell what was written to a file between its copy, which reaches to `end`, and its truncation."""
+        """Tell what was written to a file between its copy, whose lines reach to `end`, and its truncation."""
         gap, tail.lacks = tail.lacks, None
         if gap is None:
             return

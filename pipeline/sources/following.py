@@ -126,10 +126,18 @@ class Following:
         if (tail := self._files.opened(path)) is None:
             return
         try:
-            mark = self._files.marks.take(tail.content.inode, tail.fingerprint)
-            if mark is not None and not mark.fingerprint and tail.content.packing is not None:
-                mark = None  # of an empty log, whose inode came again
-            follow = self._search.read_on(tail, mark) if mark else not only_known and self._begin(tail, pattern)
+            mark = self._own_mark(tail)
+            if mark is None:
+                follow = not only_known and self._begin(tail, pattern)
+            elif (
+                tail.content.packing is not None
+                and not self._search.is_finished(tail, mark)
+                and self._files.is_copy_of_followed(tail)
+            ):
+                self._files.marks.keep(mark)
+                follow = False
+            else:
+                follow = self._search.read_on(tail, mark)
         except BaseException:
             tail.close()
             raise
@@ -141,6 +149,16 @@ class Following:
         tail.is_live = plain and (tail.unread == 0 or (is_new and tail.unread <= LIVE_BYTES))
         self._files.tails[tail.inode] = tail
         log.info("following", path=path, position=tail.position)
+
+    def _own_mark(self, tail: Tail) -> Mark | None:
+        """Take what is remembered of this very file; what its inode alone shares with it is of one that is gone."""
+        mark = self._files.marks.take(tail.content.inode, tail.fingerprint)
+        if mark is None or tail.content.packing is not None:
+            return mark if mark is not None and mark.fingerprint else None
+        if self._search.is_its_own(tail, mark):
+            return mark
+        self._search.disown(mark)
+        return None
 
     def _is_unsaved(self, tail: Tail) -> bool:
         if not tail.is_proven and tail.is_named:

@@ -49,7 +49,7 @@ def fits(content: Content, mark: Mark) -> bool:
 
 def points_of(mark: Mark) -> list[tuple[Position, str]]:
     """Return the places at which it is known what stood before them, in order."""
-    return sorted(point for point in (*mark.trail, (mark.position, mark.before)) if point[1])
+    return sorted({point for point in (*mark.trail, (mark.position, mark.before)) if point[0] and point[1]})
 
 
 def is_known_by_more(content: Content, mark: Mark) -> bool:
@@ -65,9 +65,9 @@ def first_line_bytes(content: Content) -> int:
 
 
 def is_copy(content: Content, of: Content) -> bool:
-    """Whether two plain files with the same first line are equal as far as both go: one is, or becomes, a copy."""
-    end = min(content.size(), of.size())
-    return before(content, end) == before(of, end)
+    """Whether a plain file is, or becomes, a copy of another with the same first line: it is equal as far as it goes."""
+    end = content.size()
+    return end <= of.size() and before(content, end) == before(of, end)
 
 
 class Claims:

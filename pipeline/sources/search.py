@@ -13,9 +13,9 @@ from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import MISSING, REPLACED, TRUNCATED, Gap
 from weirlog.pipeline.sources.checkpoint import Mark
 from weirlog.pipeline.sources.files import Files
-from weirlog.pipeline.sources.identity import Claims, fits, is_known_by_more, points_of
+from weirlog.pipeline.sources.identity import Claims, fits, is_known_by_more
 from weirlog.pipeline.sources.rotation import Sibling, is_related, is_rotated, siblings
-from weirlog.pipeline.sources.tail import Tail
+from weirlog.pipeline.sources.tail import Tail, end_of_lines
 from weirlog.pipeline.sources.turns import Inode
 
 log = structlog.get_logger(__name__)
@@ -66,30 +66,28 @@ class Search:
         """Begin where `mark`, of the same inode and first line, says; return whether there is something to follow.
 
         Args:
-            tail: of the file.
+            tail: of the file; a plain one `is_its_own`.
             mark: no longer among the marks.
-            otherwise: what to do with the file when it turns out to be another one.
+            otherwise: what to do with a compressed file when it turns out to be another one.
         """
         content = tail.content
         if content.packing is not None:
-            if mark.ended and mark.packed_bytes == content.status().st_size:
+            if self.is_finished(tail, mark):
                 self._files.finish(tail.inode, msgspec.structs.replace(mark, path=str(tail.path)))
                 return False
-            if any(position for position, _ in points_of(mark)):
+            if is_known_by_more(content, mark):
                 # An inode comes again soon after its file was compressed and removed: what was read must be in it.
                 gone = self.disown(mark)
-                tail.claims = Claims(tail.content, str(tail.path), [gone, *self.related(tail)], otherwise)
-            else:
-                tail.begin(mark.position, mark)
-        elif self.is_its_own(tail, mark):
-            tail.begin(mark.position, mark)
-        else:
-            log.warning("a file is not what it was when it was read; beginning anew", path=str(tail.path))
-            self.disown(mark)
-            if otherwise == "drop":
-                return False
-            tail.begin(0)
+                others = [other for other in self.related(tail) if other.key != gone.key]
+                tail.claims = Claims(tail.content, str(tail.path), [gone, *others], otherwise)
+                return True
+        tail.begin(mark.position, mark)
         return True
+
+    def is_finished(self, tail: Tail, mark: Mark) -> bool:
+        """Whether a compressed file was read to its end and has not grown since."""
+        packed = tail.content.packing is not None
+        return packed and mark.ended and mark.packed_bytes == tail.content.status().st_size
 
     def is_its_own(self, tail: Tail, mark: Mark) -> bool:
         """Whether a plain file is that of `mark`, which has its inode and first line.
@@ -97,6 +95,7 @@ class Search:
         A header and an inode that came again are less than what is known of a file that is looked for.
         """
         if not fits(tail.content, mark):
+            log.warning("a file is not what it was when it was read", path=str(tail.path), was=mark.path)
             return False
         if is_known_by_more(tail.content, mark):
             return True
@@ -224,9 +223,9 @@ class Search:
     def _continue(self, tail: Tail, mark: Mark) -> None:
         _, gap = self._sought.pop(mark.key, (mark, None))
         tail.begin(mark.position, mark)
-        tail.lacks = gap
-        if tail.content.packing is None:
-            self._files.tell_lacking(tail, tail.content.size())
+        tail.lacks = gap if gap is not None and gap.bytes_at_most else None
+        if tail.lacks is not None and tail.content.packing is None:
+            self._files.tell_lacking(tail, end_of_lines(tail.content, tail.content.size()))
         log.info("reading the rest of a file in a copy", path=str(tail.path), was=mark.path, position=mark.position)
 
     def _is_unseen(self, sibling: Sibling) -> bool:
@@ -274,6 +273,9 @@ class Search:
             tail.close()
         elif not mark.fingerprint:
             tail.close()  # nothing but its inode was known of it
+        elif content.packing is None and not self.is_its_own(tail, mark):
+            self.disown(mark)
+            tail.close()
         elif self.read_on(tail, mark, "drop"):
             self._read_to_end(tail)
         else:

@@ -80,6 +80,8 @@ class Tail:
         """Whether it was read to its end once: from then on its lines are news, not backlog."""
         self.claims = claims
         self._saved_proof: bool | None = None  # whether it was proven when its identity was saved; None before
+        self.lines_end: Position = 0
+        """After the last line that was read and had its newline."""
         self.lacks: Gap | None = None
         """What was unread of the file that it is a copy of, when that was cut off; it may be in neither."""
         self._source = source
@@ -144,6 +146,7 @@ class Tail:
         self._start = self._position = position  # after the last whole line that was read
         self._cursor = position  # as far as a line that is too long has been skipped
         self._too_long: bytes | None = None
+        self.lines_end = position
         self._before: bytes | None = None  # what stands before the position; None before anything was read
 
     @property
@@ -236,7 +239,7 @@ class Tail:
         if self._before is not None and before(self.content, self._position) != self._before:
             return True
         ahead, hashed = self._witness
-        return ahead > self._position and not self._has(ahead, hashed)
+        return ahead >= self._position and bool(hashed) and not self._has(ahead, hashed)
 
     def _has(self, position: Position, hashed: str) -> bool:
         return self.content.reaches(position) and hash_before(before(self.content, position)) == hashed
@@ -341,6 +344,7 @@ class Tail:
             yield line, begin + start
             yielded += bool(line)
         self._move_to(begin + start, data[start - BEFORE_BYTES : start] if start >= BEFORE_BYTES else None)
+        self.lines_end = self._position
 
     def _move_to(self, position: Position, behind: bytes | None = None) -> None:
         self._cursor = self._position = position
@@ -363,6 +367,7 @@ class Tail:
             return []
         assert self._too_long is not None
         self._move_to(self._cursor + end + 1)
+        self.lines_end = self._position
         payload, self._too_long = self._too_long, None
         (receipt,) = self._opened([self._position])
         return [Record(payload, receipt, now, self._too_long_flaw)]

@@ -151,6 +151,12 @@ class LogFolder:
     def current(self) -> LogFile | None:
         return next((file for file in self.files if file.path == self.log), None)
 
+    def holds_no_more(self, file: LogFile) -> bool:
+        """Whether a rotated file is equal to the beginning of the log: a copy, or nothing but a header."""
+        if self.current is None or file.path is None or file.path == self.log:
+            return False
+        return self.log.read_bytes().startswith(file.path.read_bytes())
+
     def is_out_of_sight(self, file: LogFile) -> bool:
         """Whether neither a pattern nor a mark leads to the file."""
         return not self.follows_names and file.path != self.log and not file.marked
