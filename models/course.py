@@ -104,8 +104,8 @@ class Parts:
     validation: Indices
 
 
-def gather(files: Sequence[Path], recipe: Recipe) -> tuple[Pool, dict[str, int]]:
-    """Return every text, labelled, spliced and generated, and the quotas an epoch."""
+def gather(files: Sequence[Path], recipe: Recipe, written: Sequence[str]) -> tuple[Pool, dict[str, int]]:
+    """Return every text, labelled, spliced and generated, some of it with `written` passages, and the quotas an epoch."""
     pool = Pool()
     add_rows(pool, read_rows(files))
     add_spliced(pool, recipe.seed, SPLICED_SHARE)
@@ -113,8 +113,8 @@ def gather(files: Sequence[Path], recipe: Recipe) -> tuple[Pool, dict[str, int]]
     quotas = {name: QUOTAS.get(name, OTHER_QUOTA) for name in names}
     generated = round(sum(quotas.values()) * recipe.share / (1 - recipe.share)) if names else GENERATED_ALONE
     quotas[GENERATED] = generated
-    add_generated(pool, traffic(TRAINING_SEED + recipe.seed), generated * POOL_FACTOR, GENERATED)
-    add_long(pool, TRAINING_SEED + recipe.seed, LONG_QUOTA * max(1, recipe.refining_epochs), LONG)
+    add_generated(pool, traffic(TRAINING_SEED + recipe.seed, passages=written), generated * POOL_FACTOR, GENERATED)
+    add_long(pool, TRAINING_SEED + recipe.seed, LONG_QUOTA * max(1, recipe.refining_epochs), LONG, passages=written)
     return pool, quotas
 
 
@@ -180,11 +180,11 @@ class Course:
         self.weights = fitted.weights
         self.history += fitted.history
 
-    def mine(self, model: Artifact, number: int) -> None:
+    def mine(self, model: Artifact, number: int, written: Sequence[str]) -> None:
         """Let the generated rows that `model` finds hardest be trained on from the next stage on."""
         before = len(self._pool.texts)
         seed = TRAINING_SEED + 1_000 * self._recipe.seed + number
-        add_mined(self._pool, seed, MINED_FROM, MINED, partial(score_texts, model))
+        add_mined(self._pool, seed, MINED_FROM, MINED, partial(score_texts, model), written)
         mined = np.arange(before, len(self._pool.texts))
         say(f"{len(mined)} hard rows of {MINED_FROM}, {sum(self._pool.labels[before:])} of them attacks")
         self._training = np.concatenate([self._training, mined])

@@ -12,7 +12,8 @@ import numpy as np
 from weirlog.models.artifact import Artifact
 from weirlog.models.calibration import Calibration, calibrate
 from weirlog.models.corpus import traffic
-from weirlog.models.corpus.traffic import PROBE
+from weirlog.models.corpus.documentation import passages
+from weirlog.models.corpus.traffic import PROBE, quotations
 from weirlog.models.dataset import read_rows
 from weirlog.models.engines import FloatArray, engine
 from weirlog.models.evaluation import evaluate
@@ -63,16 +64,17 @@ def settled(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_R
 
 
 def _held_out(files: Sequence[Path]) -> dict[str, Pool]:
-    """Return what no model is trained on: generated rows of three sorts, and the requests of hosts that are left out."""
-    plain, hard, long, labelled, hosts = Pool(), Pool(), Pool(), Pool(), Pool()
+    """Return what no model is trained on: generated rows of four sorts, and the requests of hosts that are left out."""
+    plain, hard, quoted, long, labelled, hosts = Pool(), Pool(), Pool(), Pool(), Pool(), Pool()
     add_generated(plain, traffic(HELD_OUT_SEED, attack_share=0.0, hard_share=0.0), HELD_OUT_PLAIN, "plain")
     add_generated(hard, traffic(HELD_OUT_SEED + 1, attack_share=0.5, hard_share=1.0), HELD_OUT_HARD, "hard")
+    add_generated(quoted, quotations(HELD_OUT_SEED, passages(held_out=True)), HELD_OUT_HARD, "quoted")
     add_long(long, HELD_OUT_SEED, HELD_OUT_HARD // 2, "long bodies")
     add_rows(labelled, read_rows(files))
     for text, group in zip(labelled.texts, labelled.groups, strict=True):
         if group == HOSTS:
             hosts.add(text, 0, None, HOSTS)
-    return {"plain": plain, "hard": hard, "long bodies": long, HOSTS: hosts}
+    return {"plain": plain, "hard": hard, "quoted passages": quoted, "long bodies": long, HOSTS: hosts}
 
 
 def with_thresholds(artifact: Artifact, plain: Sequence[str], hosts: Sequence[str]) -> Artifact:

@@ -26,6 +26,7 @@ import structlog
 
 from weirlog.models.artifact import Artifact, load
 from weirlog.models.corpus import KINDS
+from weirlog.models.corpus.documentation import passages, passages_digest
 from weirlog.models.course import (
     GENERATED,
     LONG,
@@ -68,7 +69,8 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
         created: when, ISO 8601.
         start: a model to refine; the first part is then left out.
     """
-    pool, quotas = gather(files, recipe)
+    written = passages()
+    pool, quotas = gather(files, recipe, written)
     parts = divide(pool, recipe.seed)
     if start is None:
         course = Course(recipe, pool, parts, KINDS)
@@ -93,13 +95,14 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
             "rows_an_epoch": dict(quotas),
             "generated_rows": quotas[GENERATED] * POOL_FACTOR + recipe.rounds * MINED_FROM,
             "generator_seed": TRAINING_SEED + recipe.seed,
+            "passages": {"count": len(written), "sha256": passages_digest(written)},
             "versions": versions(),
         },
     )
     refining = {**{name: quota // 2 for name, quota in quotas.items()}, LONG: LONG_QUOTA, MINED: MINED_QUOTA}
     refined = untold
     for number in range(1, recipe.rounds + 1):
-        course.mine(refined, number)
+        course.mine(refined, number, written)
         course.run(refining, recipe.refining_epochs, recipe.refining_rate)
         refined = replace(untold, weights=course.weights or {}, digest="")
     losses: list[JSON] = [round(epoch.validation_loss, 5) for epoch in course.history]

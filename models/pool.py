@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -16,6 +17,7 @@ from weirlog.models.corpus import Labelled
 from weirlog.models.corpus.attacks import attack_kind, attack_value
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.harmless import harmless
+from weirlog.models.corpus.quotation import quotation
 from weirlog.models.corpus.traffic import traffic
 from weirlog.models.corpus.values import paragraph, sentence
 from weirlog.models.dataset import Row
@@ -100,13 +102,18 @@ def add_generated(pool: Pool, source: Iterator[Labelled], count: int, group: str
                 pool.add(text[start : start + LONGEST], labelled.label, labelled.kind, group)
 
 
-def add_long(pool: Pool, seed: int, count: int, group: str, *, attack_share: float = 0.4) -> None:
+def add_long(
+    pool: Pool, seed: int, count: int, group: str, *, attack_share: float = 0.4, passages: Sequence[str] = ()
+) -> None:
     """Add windows of long bodies, cut anywhere as serving cuts them; into a share of them an attack is put, whole."""
     chance = Chance(seed)
+    parts_of_bodies = [paragraph, sentence, harmless]
+    if passages:
+        parts_of_bodies.append(partial(quotation, passages=passages))
     canonical = Canonicaliser().canonical
     while count > 0:
         parts = chance.number(2, 40)
-        body = canonical("\n\n".join(chance.pick((paragraph, sentence, harmless))(chance) for _ in range(parts)))
+        body = canonical("\n\n".join(chance.pick(parts_of_bodies)(chance) for _ in range(parts)))
         for _ in range(1 + len(body) // LONGEST):
             start = chance.number(0, max(0, len(body) - LONGEST))
             window = body[start : start + chance.number(min(400, LONGEST), LONGEST)]
@@ -119,7 +126,14 @@ def add_long(pool: Pool, seed: int, count: int, group: str, *, attack_share: flo
                 count -= 1
 
 
-def add_mined(pool: Pool, seed: int, count: int, group: str, score: Callable[[Sequence[str]], FloatArray]) -> None:
+def add_mined(
+    pool: Pool,
+    seed: int,
+    count: int,
+    group: str,
+    score: Callable[[Sequence[str]], FloatArray],
+    passages: Sequence[str] = (),
+) -> None:
     """Add those of `count` generated rows that a model is most mistaken about, of both classes.
 
     Args:
@@ -128,9 +142,10 @@ def add_mined(pool: Pool, seed: int, count: int, group: str, score: Callable[[Se
         count: how many to ask about.
         group: of the rows that are added.
         score: texts → (n,) probabilities of an attack.
+        passages: see `traffic`.
     """
     fresh = Pool()
-    add_generated(fresh, traffic(seed, attack_share=MINED_ATTACKS), count, group)
+    add_generated(fresh, traffic(seed, attack_share=MINED_ATTACKS, passages=passages), count, group)
     scores = np.concatenate(
         [score(fresh.texts[at : at + SCORED_AT_ONCE]) for at in range(0, len(fresh.texts), SCORED_AT_ONCE)]
     )

@@ -20,6 +20,7 @@ import numpy as np
 
 from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
+from weirlog.models.corpus.documentation import passages
 from weirlog.models.course import TRAINING_SEED
 from weirlog.models.dataset import read_rows
 from weirlog.models.default_thresholds import score_texts
@@ -45,15 +46,25 @@ def train_rival(texts: Sequence[str], labels: Sequence[int]) -> Callable[[Sequen
 
 
 def compare(
-    files: Sequence[Path], without: Sequence[str], ours: Callable[[Sequence[str]], FloatArray]
+    files: Sequence[Path],
+    without: Sequence[str],
+    ours: Callable[[Sequence[str]], FloatArray],
+    written: Sequence[str] = (),
 ) -> Iterator[tuple[str, Measures, Measures]]:
-    """Yield for each file that is left out its name, our measures and the rival's, all rows of it counted."""
+    """Yield for each file that is left out its name, our measures and the rival's, all rows of it counted.
+
+    Args:
+        files: labelled data.
+        without: names of those that are left out.
+        ours: texts → (n,) probabilities of an attack.
+        written: passages for the generated rows, as the detector had them.
+    """
     seen = Pool()
     unseen: dict[str, Pool] = {}
     for path in files:
         name = path.name.partition(".")[0]
         add_rows(unseen.setdefault(name, Pool()) if name in without else seen, read_rows([path]))
-    add_generated(seen, traffic(TRAINING_SEED), GENERATED_ROWS, "generated")
+    add_generated(seen, traffic(TRAINING_SEED, passages=written), GENERATED_ROWS, "generated")
     rival = train_rival(seen.texts, seen.labels)
     for name, pool in unseen.items():
         labels = np.asarray(pool.labels)
@@ -73,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="default")
     options = parser.parse_args(arguments)
     model = load(options.model)
-    for name, ours, rival in compare(data_files(options.data), options.without, partial(score_texts, model)):
+    files = data_files(options.data)
+    for name, ours, rival in compare(files, options.without, partial(score_texts, model), passages()):
         print(f"{name} ({model.name} {model.digest[:12]}): {_told(ours)}")  # noqa: T201 - the output of a command
         print(f"{name} (3-grams): {_told(rival)}", flush=True)  # noqa: T201
     return 0

@@ -91,7 +91,7 @@ _FILES: Final[Rules] = {
              "gopher://127.0.0.1:6379/_flushall", "dict://«inner»:«port»/info", "file:///etc/passwd", "file:///c:/windows/win.ini", "file://«inner»/«target»", "ldap://«inner»:389/%0astats", "sftp://«host»:«port»/", "tftp://«host»:69/«word»", "http://localhost/server-status", "http://«word»@«inner»/", "http://«host»#@«inner»/", "http://«host»@«inner»/«noun»",
              "jar:http://«host»/«word».jar!/", "http://169.254.169.254/metadata/instance?api-version=2021-02-01", "http://169.254.170.2/v2/credentials/", "netdoc:///etc/passwd", "http://kubernetes.default.svc/api/v1/secrets", "http://«inner»/admin/delete?user=«word»", "http://«inner»:2375/containers/json", "unix:///var/run/docker.sock",
              "http://«inner»/openstack/latest/meta_data.json", "url=http://«inner»/", "http://①②⑦.⓪.⓪.①/", "http://«inner»%23.«host»/", "http:\\\\«inner»\\", "https://«inner»:«port»@«host»/"],
-    "port": ["22", "3306", "6379", "9200", "11211", "5432", "2375", "27017", "8500", "10250", "25", "«nn»"],
+    "port": ["22", "3306", "6379", "9200", "11211", "5432", "2375", "27017", "8500", "10250", "25", "2379", "9000", "5984", "8443", "445", "873", "4646", "8086"],
 }  # fmt: skip
 
 _DOCUMENTS: Final[Rules] = {

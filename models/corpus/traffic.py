@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.harmless import harmless, suspicious
 from weirlog.models.corpus.mutation import respelt
 from weirlog.models.corpus.probes import likeness
+from weirlog.models.corpus.quotation import quotation
 from weirlog.models.corpus.sites import Draft, field_name, site_request
 from weirlog.models.request import JSON, Request
 
@@ -22,6 +23,8 @@ PROBE: Final = "probe"
 DEMO_SEED: Final = 0x77656972  # "weir"; `train` refuses no seed, but its own default is another
 DEMO_HARD_SHARE: Final = 0.02
 """Harmless texts that look like attacks are rare on a real site, and frequent in training."""
+PASSAGES: Final = 0.35
+"""Share of written passages, where there are any, among texts that look like attacks."""
 _SHOWN: Final = re.compile(r"""['"<>{}$|`\\]""")
 """What a header must hold to be shown to a model; without it an attack there would be a label without a cause."""
 _OPERATORS: Final = ("$ne", "$gt", "$regex", "$where", "$nin", "$exists", "$lt", "$in", "$not", "$gte", "$or")
@@ -44,13 +47,16 @@ class Labelled:
     origin: str
 
 
-def traffic(seed: int, *, attack_share: float = 0.45, hard_share: float = 0.35) -> Iterator[Labelled]:
+def traffic(
+    seed: int, *, attack_share: float = 0.45, hard_share: float = 0.35, passages: Sequence[str] = ()
+) -> Iterator[Labelled]:
     """Yield labelled requests without end; the same seed gives the same ones.
 
     Args:
         seed: of every choice.
         attack_share: how many are attacks.
         hard_share: how many of the harmless ones get a suspicious-looking text put where an attack would have stood.
+        passages: of `documentation`, to stand in some of those, and around attacks; with none, generated texts do.
     """
     chance = Chance(seed)
     while True:
@@ -61,14 +67,14 @@ def traffic(seed: int, *, attack_share: float = 0.45, hard_share: float = 0.35) 
             if kind == PROBE:
                 _ask_for(draft, respelt(value, chance, 0.1), chance)
             else:
-                _place(draft, _surrounded(respelt(value, chance, 0.2), chance, kind), chance, kind)
+                _place(draft, _surrounded(respelt(value, chance, 0.2), chance, kind, passages), chance, kind)
             yield Labelled(_request(draft, chance), 1, kind, "generated attack")
         elif chance.maybe(hard_share):
             if chance.maybe(0.2):
                 _ask_for(draft, respelt(likeness(chance), chance, 0.1), chance)
                 yield Labelled(_request(draft, chance), 0, BENIGN, "generated hard negative")
                 continue
-            text = suspicious(chance)
+            text = quotation(chance, passages) if passages and chance.maybe(PASSAGES) else suspicious(chance)
             if chance.maybe(0.15):
                 text += chance.pick((" ", "\n", ", ", "; ")) + harmless(chance)
             _place(draft, respelt(text, chance, 0.25), chance, BENIGN)
@@ -79,13 +85,25 @@ def traffic(seed: int, *, attack_share: float = 0.45, hard_share: float = 0.35) 
             yield Labelled(_request(draft, chance), 0, BENIGN, "generated site")
 
 
-def _surrounded(value: str, chance: Chance, kind: str) -> str:
+def quotations(seed: int, passages: Sequence[str]) -> Iterator[Labelled]:
+    """Yield harmless requests without end, each with something of `passages` in it."""
+    chance = Chance(seed)
+    while True:
+        draft = site_request(chance)
+        _set_leaf(draft, quotation(chance, passages), chance)
+        yield Labelled(_request(draft, chance), 0, BENIGN, "quotation")
+
+
+def _surrounded(value: str, chance: Chance, kind: str, passages: Sequence[str]) -> str:
     """Return an attack with harmless text before or after it, in a third of calls."""
     if kind in {"xxe", "deserialization", "rfi", "ssrf"} or not chance.maybe(0.3):
         return value
-    text = chance.pick((values.sentence, values.sentence, values.word, values.paragraph, harmless, values.search))(
-        chance
-    )
+    if passages and chance.maybe(PASSAGES):
+        text = quotation(chance, passages)
+    else:
+        text = chance.pick((values.sentence, values.sentence, values.word, values.paragraph, harmless, values.search))(
+            chance
+        )
     joint = chance.pick((" ", " ", "", ", ", "\n", ". "))
     match chance.number(0, 3):
         case 0 | 1:

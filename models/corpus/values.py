@@ -26,7 +26,7 @@ DIGITS: Final = "0123456789"
 ALPHANUMERIC: Final = LOWER + LOWER.upper() + DIGITS
 HEXADECIMAL: Final = "0123456789abcdef"
 BASE64_URL: Final = ALPHANUMERIC + "-_"
-DEVELOPMENT_URLS: Final = 0.01
+DEVELOPMENT_URLS: Final = 0.003
 """Share of addresses that point into the local network: as rare on a site as they are like a forged one."""
 _TOP_LEVEL: Final = (
     "com",
