@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.segment import Segments
 from rich.table import Table
+from rich.text import Text
 
 from weirlog.daemon.printable import printable
 
@@ -27,6 +30,14 @@ SinceOption = Annotated[
     str | None, typer.Option("--since", metavar="WHEN", help="A time such as 2026-11-21T08:00, or an age such as 2h.")
 ]
 STATE = Path("/var/lib/weirlog")
+BELOW = ("message", "reason")
+UNCUT = frozenset({"score", "count", "position"})
+"""Columns that a narrow terminal shows whole: half a figure is a wrong one."""
+CELL_CHARS = 120
+MESSAGE_CHARS = 1_200
+"""More than a notice's message has: what to do about it stands at its end."""
+PIPED_COLUMNS = 2_000
+"""What reads a pipe wants whole ids, and takes lines as long as they are."""
 
 
 class Label(StrEnum):
@@ -81,12 +92,34 @@ def list_alerts(
         for row in rows:
             typer.echo(json.dumps(row))
         return
+    _print_table(rows)
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line for each of `rows`, and on the next its message or reason, which no column would hold."""
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = PIPED_COLUMNS
+    if not rows:
+        console.print("nothing")
+        return
     table = Table(box=None, pad_edge=False)
-    for column in rows[0] if rows else ():
-        table.add_column(column)
+    columns = [column for column in rows[0] if column not in BELOW]
+    for column in columns:
+        table.add_column(_cell(column), no_wrap=column in UNCUT)
     for row in rows:
-        table.add_row(*("" if value is None else printable(str(value), 120) for value in row.values()))
-    Console(highlight=False, markup=False).print(table if rows else "nothing")
+        table.add_row(*(_cell(row[column]) for column in columns))
+    head, *lines = console.render_lines(table, pad=False, new_lines=True)
+    console.print(Segments(head), end="")
+    for line, row in zip(lines, rows, strict=True):
+        console.print(Segments(line), end="")
+        for below in (row[column] for column in BELOW if row.get(column) is not None):
+            console.print(f"  {printable(str(below), MESSAGE_CHARS)}", soft_wrap=True)
+
+
+def _cell(value: object) -> Text:
+    """Return a value on one line, whatever the width: a row is to be followed by its own message."""
+    return Text("" if value is None else printable(str(value), CELL_CHARS), no_wrap=True, overflow="ellipsis")
 
 
 def _alert_rows(archive: Archive, limit: int, since: float | None) -> list[dict[str, Any]]:
@@ -107,6 +140,7 @@ def _alert_rows(archive: Archive, limit: int, since: float | None) -> list[dict[
                 if stored.pending
                 else "delivered",
                 "label": stored.label,
+                "message": document.get("message"),
             }
         )
     return rows

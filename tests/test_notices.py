@@ -19,8 +19,9 @@ from weirlog.daemon.cli import app
 from weirlog.daemon.demo import TerminalSink
 from weirlog.models.request import JSON
 from weirlog.pipeline import gaps
-from weirlog.pipeline.alerts import LIMIT_BYTES, Alert
+from weirlog.pipeline.alerts import LIMIT_BYTES, Alert, encoded
 from weirlog.pipeline.archive import Archive
+from weirlog.pipeline.dead_letters import DeadLetter
 from weirlog.pipeline.gaps import Gap
 from weirlog.pipeline.notices import Condition, ConditionKind, begin_notice, end_notice, gap_notice, spoken
 from weirlog.pipeline.sinks.file import FileSink
@@ -173,13 +174,82 @@ def test_the_archive_finds_labels_and_redelivers_a_notice(state: Path) -> None:
 
 
 def test_the_command_line_lists_and_shows_notices(state: Path) -> None:
-    listed = CliRunner().invoke(app, ["alerts", "list", "--state-dir", str(state)])
-    assert listed.exit_code == 0, listed.output
-    assert listed.output.count("weirlog.") == len(every_notice())
+    plain = CliRunner().invoke(app, ["alerts", "list", "--state-dir", str(state)])
+    assert plain.exit_code == 0, plain.output
+    assert plain.output.count("weirlog.") == len(every_notice())
     as_json = CliRunner().invoke(app, ["alerts", "list", "--json", "--state-dir", str(state)])
     assert {json.loads(line)["id"] for line in as_json.output.splitlines()} == {n.id for n in every_notice()}
     shown = CliRunner().invoke(app, ["alerts", "show", every_notice()[3].id, "--state-dir", str(state)])
     assert json.loads(shown.output)["message"] == "it is away; bring it back"
+
+
+ATTACK = Alert(
+    *("0" * 32, BEGAN, "sqli", "192.0.2.1", 0.9),
+    encoded({"time": "2023-11-14T22:13:20.000Z", "score": 0.9, "count": 1}),
+)
+
+
+def listed(state: Path, *options: str, columns: str = "80") -> list[str]:
+    environment = {"COLUMNS": columns}
+    ended = CliRunner().invoke(app, ["alerts", "list", *options, "--state-dir", str(state)], env=environment)
+    assert ended.exit_code == 0, ended.output
+    return ended.output.splitlines()
+
+
+def test_the_list_shows_each_notices_message_whole_below_its_line(state: Path) -> None:
+    lines = listed(state)
+    for notice in every_notice():
+        (at,) = [number for number, line in enumerate(lines) if line.startswith(notice.id)]
+        assert lines[at + 1] == f"  {notice.document()['message']}"
+
+
+def test_the_list_has_no_message_for_an_attack_and_keeps_every_line_with_its_own(state: Path) -> None:
+    outbox = open_outbox(state / "outbox.db", sinks=["a", "b with blanks"])
+    outbox.take([ATTACK], [])
+    outbox.close()
+    head, attack, first, message, *_ = listed(state)
+    assert (head.split()[0], attack.split()[0]) == ("id", ATTACK.id)
+    assert first.startswith(every_notice()[-1].id)
+    assert message == f"  {every_notice()[-1].document()['message']}"
+    rows = [json.loads(line) for line in listed(state, "--json", "--limit", "2")]
+    assert [row["message"] for row in rows] == [None, every_notice()[-1].document()["message"]]
+
+
+def test_on_a_narrow_terminal_a_line_stays_one_line_and_its_figures_whole(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which makes of the output a terminal
+    monkeypatch.setenv("TERM", "dumb")
+    outbox = open_outbox(state / "outbox.db", sinks=["a", "b", "one of a long name"])
+    outbox.take([ATTACK], [])
+    outbox.close()
+    head, attack, first, message, *_ = listed(state, columns="60")
+    assert {"score", "count"} <= set(head.split())
+    assert "0.9" in attack.split()
+    assert first[:8] == every_notice()[-1].id[:8]
+    assert message.startswith("  source hook: ")
+
+
+def test_a_dead_letters_reason_stands_below_it_whole(tmp_path: Path) -> None:
+    reason = "it is not JSON, " * 20 + "in the end"
+    outbox = open_outbox(tmp_path / "outbox.db")
+    outbox.take([], [DeadLetter("parse", reason, "/var/log/access.log", "17:ab", 9, b"nonsense", BEGAN)])
+    outbox.close()
+    head, letter, below = listed(tmp_path, "--dead")
+    assert "reason" not in head.split()
+    assert letter.split()[1:] == ["parse", "/var/log/access.log", "9", "nonsense"]
+    assert below == f"  {reason}"
+
+
+def test_the_list_prints_what_a_message_holds_safely(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path / "outbox.db")
+    for notice in every_notice("hook", HOSTILE):
+        outbox.tell(notice)
+    outbox.close()
+    lines = listed(tmp_path)
+    assert len(lines) == 1 + 2 * len(every_notice())
+    assert all(line.isprintable() for line in lines)
+    assert any("\\x1b[2J" in line for line in lines)
 
 
 def test_the_file_sink_and_the_webhook_take_notices_as_they_are(tmp_path: Path) -> None:
