@@ -230,3 +230,18 @@ def test_killed_at_any_moment_an_archive_is_read_on_where_it_was_committed(tmp_p
         if len(seen) == 3_000:
             break
     assert [seen[position].encode() for position in sorted(seen)] == lines(0, 3_000)
+
+
+def test_an_archive_with_the_same_header_is_not_taken_for_the_rest_of_another(feed: FileFeed) -> None:
+    """The first was known from before it was compressed, and nothing of it was unpacked."""
+    feed.patterns = [f"{feed.log}*"]
+    source = opened(feed)
+    feed.write(b"#fields", b"one")
+    assert drained(source) == [b"#fields", b"one"]
+    feed.log.rename(feed.folder / "access.log.1")
+    assert drained(source) == []
+    pack(feed.folder / "access.log.1")
+    assert drained(source) == []
+    (feed.folder / "access.log.2.gz").write_bytes(packed(b"#fields", b"of another day", b"two"))
+    assert drained(source) == [b"#fields", b"of another day", b"two"]
+    source.close()

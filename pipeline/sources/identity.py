@@ -129,4 +129,6 @@ class Claims:
         holds = self._holds.get(mark.key)
         if holds is not None:
             return holds
-        return mark.path != self._path and not is_known_by_more(self._content, mark)
+        return (
+            mark.path != self._path and max(mark.position, *(place for place, _ in mark.trail), 0) <= self._first_line
+        )

@@ -281,7 +281,8 @@ class Tail:
         if position == self._position and self._before is not None:
             return hash_before(self._before)
         if not is_there or self.content.packing is not None:
-            return ""  # gone, or it would have to be unpacked again for it
+            # Gone, or it would have to be unpacked again for it.
+            return dict(self._points).get(position, "")
         return hash_before(before(self.content, position))
 
     def read(self, now: float, limit: int = 0) -> list[Record]:

@@ -237,9 +237,10 @@ class LogWorld:
             assert excused or known == identity, (
                 f"the same line is the same alert: {line.data[:12]!r} was {known}, is {identity}"
             )
-        file.polled = max(file.polled, record.receipt.position)
-        file.looked = file.size
-        file.found = True
+        if line.data != HEADER or sum(bool(other.lines) for other in self.held) == 1:  # else nobody knows whose it is
+            file.polled = max(file.polled, record.receipt.position)
+            file.looked = file.size
+            file.found = True
         self.outstanding.append((record, line))
 
     def _source_of(self, record: Record) -> tuple[LogFile, Line]:

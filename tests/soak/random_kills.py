@@ -22,7 +22,8 @@ from soak.rotating_log import RotatingLog
 
 TICK_S = 0.01
 LONGEST_LIFE_S = 2.0
-LAST_LIFE_S = 120.0
+PATIENCE_S = 60.0
+"""The last daemon may work off what the others left as long as something comes."""
 PROGRESS_EVERY = 25
 
 
@@ -73,9 +74,13 @@ def run(folder: Path, *, kills: int, seed: int, lines_per_s: float) -> Outcome:
     for log in logs:
         log.close()
     life = Life(config)
-    end = time.monotonic() + LAST_LIFE_S
-    while any(log.missing for log in logs) and time.monotonic() < end and not life.is_over():
+    known, end = 0, 0.0
+    while any(log.missing for log in logs) and not life.is_over():
         _look(logs, alerts)
+        if len(alerts.ids) > known or not end:
+            known, end = len(alerts.ids), time.monotonic() + PATIENCE_S
+        if time.monotonic() > end:
+            break
         time.sleep(TICK_S)
     status = life.stop(within_s=30.0)
     _look(logs, alerts)
