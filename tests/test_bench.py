@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from children import child
 from fakes import eventually
 
 from weirlog.daemon.bench import Options, measure
@@ -262,17 +263,17 @@ class TestWhole:
         log.write_bytes(b"".join(line + b"\n" for line in requests.lines))
         scratch = tmp_path / "scratch"
         scratch.mkdir()
-        bench = subprocess.Popen(
+        with child(
             [sys.executable, "-P", "-m", "weirlog.daemon.cli", "bench", "--log", str(log), "--json"],
             env={**os.environ, "TMPDIR": str(scratch)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-        )
-        children = Path(f"/proc/{bench.pid}/task/{bench.pid}/children")
-        assert eventually(lambda: children.read_text().split() != [], within_s=30)
-        pids = [int(pid) for pid in children.read_text().split()]
-        bench.send_signal(number)
-        assert bench.wait(30) != 0
+        ) as bench:
+            children = Path(f"/proc/{bench.pid}/task/{bench.pid}/children")
+            assert eventually(lambda: children.read_text().split() != [], within_s=30)
+            pids = [int(pid) for pid in children.read_text().split()]
+            bench.send_signal(number)
+            assert bench.wait(30) != 0
         # One that was being started at that moment ends by itself, with its standard input.
         assert eventually(lambda: not any(map(_is_alive, pids)), within_s=10)
         assert list(scratch.iterdir()) == []

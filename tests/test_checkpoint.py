@@ -6,12 +6,12 @@ import errno
 import os
 import random
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from children import child
 from fakes import eventually
 
 from weirlog.pipeline.errors import RetryableError, StopError
@@ -103,13 +103,12 @@ def test_killed_at_any_moment_it_leaves_a_whole_file(tmp_path: Path) -> None:
     )
     random_ = random.Random(7)
     for _ in range(8):
-        process = subprocess.Popen([sys.executable, "-c", script, str(path)])
         before = path.stat().st_mtime_ns if path.exists() else 0
-        assert eventually(lambda before=before: path.exists() and path.stat().st_mtime_ns != before)
-        for _ in range(random_.randrange(2_000)):
-            pass  # a moment that nobody can foresee
-        process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        with child([sys.executable, "-c", script, str(path)]) as process:
+            assert eventually(lambda before=before: path.exists() and path.stat().st_mtime_ns != before)
+            for _ in range(random_.randrange(2_000)):
+                pass  # a moment that nobody can foresee
+            process.send_signal(signal.SIGKILL)
         marks = Checkpoint(path).load().marks
         assert len(marks) == 200
         assert len({mark.position for mark in marks}) == 1, "one generation, not a mixture"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from backports import zstd
+from children import child
 from contracts.source import read
 from log_feed import FileFeed, descriptors, drained, identities, opened, payloads, restarted, stopped
 from packing import lines, pack, packed
@@ -209,24 +210,18 @@ def test_killed_at_any_moment_an_archive_is_read_on_where_it_was_committed(tmp_p
     random_ = random.Random(3)
     seen: dict[int, str] = {}
     for _ in range(40):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, str(folder), str(tmp_path / "c.json")],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert process.stdout is not None
-        for _ in range(random_.randrange(200, 900)):
-            if len(seen) == 3_000:
-                break
-            word, _, record = process.stdout.readline().strip().partition(" ")
-            if word != "record":
-                continue  # its log
-            position, _, payload = record.partition(" ")
-            assert seen.setdefault(int(position), payload) == payload
-        process.send_signal(signal.SIGKILL)
-        process.wait(10)
-        process.stdout.close()
+        command = [sys.executable, "-c", script, str(folder), str(tmp_path / "c.json")]
+        with child(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            assert process.stdout is not None
+            for _ in range(random_.randrange(200, 900)):
+                if len(seen) == 3_000:
+                    break
+                word, _, record = process.stdout.readline().strip().partition(" ")
+                if word != "record":
+                    continue  # its log
+                position, _, payload = record.partition(" ")
+                assert seen.setdefault(int(position), payload) == payload
+            process.send_signal(signal.SIGKILL)
         if len(seen) == 3_000:
             break
     assert [seen[position].encode() for position in sorted(seen)] == lines(0, 3_000)

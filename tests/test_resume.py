@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from children import child
 from fakes import eventually
 
 from weirlog.models.artifact import load
@@ -168,7 +169,7 @@ def test_an_interrupted_command_says_how_to_go_on_and_then_goes_on(tmp_path):
     command = [sys.executable, "-Im", "weirlog.daemon.cli", "train", str(data), "--preset", "simple-rnn"]
     command += ["--out", str(out), "--epochs", "12", "--batch-size", "4", "--class-weights"]
     partial = tmp_path / "model.partial"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+    with child(command, stderr=subprocess.PIPE, text=True) as running:
         assert eventually((partial / STATE).exists, 60)
         running.send_signal(signal.SIGINT)
         _, told = running.communicate(timeout=60)

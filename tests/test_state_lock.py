@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from children import child
 
 from weirlog.pipeline.errors import StopError
 from weirlog.pipeline.state_lock import StateLock
@@ -31,16 +32,13 @@ def test_a_killed_daemon_holds_nothing(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from weirlog.pipeline.state_lock import StateLock\n"
         "with StateLock(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
-    child = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    with child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"held\n"
-        with pytest.raises(StopError, match=f"process {child.pid};"), StateLock(tmp_path):
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with child(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(StopError, match=f"process {process.pid};"), StateLock(tmp_path):
             pass
-        child.kill()
-        child.wait()
+        process.kill()
     with StateLock(tmp_path):
         pass
 

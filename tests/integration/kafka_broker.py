@@ -131,7 +131,7 @@ num.io.threads=2
         """End it at once, as a power cut would."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait()
             self.process = None
 
     def remove(self) -> None:

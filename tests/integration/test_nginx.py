@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from children import child
 from fakes import eventually
 from integration.daemon import free_port, running
 from servers import require_program
@@ -64,14 +64,15 @@ http {{
 }}
 """
     )
-    process = subprocess.Popen([program, "-c", str(config), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")])
-    try:
-        address = f"http://127.0.0.1:{port}"
-        assert eventually(lambda: answers(address)), (tmp_path / "error.log").read_text()
-        yield address, log
-    finally:
-        process.terminate()
-        process.wait(10)
+    command = [program, "-c", str(config), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")]
+    with child(command) as process:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            assert eventually(lambda: answers(address)), (tmp_path / "error.log").read_text()
+            yield address, log
+        finally:
+            process.terminate()  # which ends its workers, too
+            process.wait(10)
 
 
 def answers(address: str) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from children import child
+
 TESTS = Path(__file__).parents[1]
 
 
@@ -20,16 +22,14 @@ def start_program(name: str, *arguments: str, **streams: IO[Any] | int) -> subpr
 
 def run_program(name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """Run `python -m soak.NAME`, pass on what it prints, and return every JSON object among it."""
-    process = subprocess.Popen(
-        _command(name, arguments), stdout=subprocess.PIPE, env=_environment(environment or {}), text=True
-    )
-    assert process.stdout is not None
     printed = []
-    with process.stdout:
+    command, whole = _command(name, arguments), _environment(environment or {})
+    with child(command, stdout=subprocess.PIPE, env=whole, text=True) as process:
+        assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)  # noqa: T201 - progress of a long run
             printed.append(line)
-    assert process.wait() == 0, f"soak.{name} failed"
+        assert process.wait() == 0, f"soak.{name} failed"
     return [json.loads(line) for line in printed if line.startswith("{")]
 
 

@@ -28,7 +28,11 @@ class Running:
             self.process: subprocess.Popen[bytes] = start_program(
                 "one_life", str(write_config(folder, self.log)), stderr=stderr
             )
-        assert eventually(lambda: self.has_told("ready"), within_s=30), self.stderr
+        try:
+            assert eventually(lambda: self.has_told("ready"), within_s=30), self.stderr
+        except BaseException:
+            self.kill()
+            raise
 
     @property
     def stderr(self) -> str:
@@ -50,4 +54,4 @@ class Running:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait()
