@@ -17,6 +17,8 @@ from weirlog.pipeline.errors import RetryableError, StopError
 
 VERSION = 1
 BUSY_TIMEOUT_S = 5.0
+"""For another process, and again for our own threads, which each wait so long for that process. Unbounded, the main thread
+waited 30 s behind the scorer and six sinks, and the service manager's watchdog ended what no restart helps."""
 CHECKED_BYTES = 256 * 1024 * 1024
 """A file up to this size is checked for damage when it is opened (about 0.5 s a 256 MiB)."""
 ROW_COST_BYTES = 512
@@ -158,10 +160,10 @@ class AlertDatabase:
         """Run the body in one write transaction; on return it is durable, on any error nothing of it happened.
 
         Raises:
-            RetryableError: the disk is full, or another process holds the file.
+            RetryableError: the disk is full, another process holds the file, or our other threads are too long at it.
             StopError: the file is damaged.
         """
-        with self._lock, self._translated():
+        with self._in_turn(), self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -174,7 +176,7 @@ class AlertDatabase:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Run the body's queries on what was committed last. Errors as in `transaction`."""
-        with self._lock, self._translated():
+        with self._in_turn(), self._translated():
             yield self._connection
 
     def close(self) -> None:
@@ -217,6 +219,18 @@ class AlertDatabase:
                 raise self._damaged(finding)
         if create:
             execute(_ADDED)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=BUSY_TIMEOUT_S):
+            raise RetryableError(
+                f"{self.path} has been busy for {BUSY_TIMEOUT_S:g} s; close other programs that have it open, or look at "
+                "how busy its disk is"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -27,7 +27,7 @@ from weirlog.pipeline.notices import (
     undelivered,
 )
 from weirlog.pipeline.state_lock import StateLock
-from weirlog.pipeline.timing import Clock
+from weirlog.pipeline.timing import Clock, Deadline
 
 __all__ = ["Outbox", "OutboxFullError", "StateLock"]
 
@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 PRUNE_ROWS = 2_000
 """Forgotten in one transaction: about 50 ms, for which the scorer waits at most."""
+PRUNE_S = 1.0
+"""For all transactions of one call: it is made in the main thread, which feeds the watchdog."""
 
 
 class OutboxFullError(RetryableError):
@@ -253,16 +255,18 @@ class Outbox:
     def prune(self) -> int:
         """Forget delivered alerts older than `keep_s`, but none that people have labelled; return how many.
 
-        What cannot be forgotten for now (the file is held, the disk is full) is left to the next call.
+        What cannot be forgotten for now (it takes too long, the file is held, the disk is full) is left to the next call.
         """
         oldest = self._clock.time() - self._keep_s
+        deadline = Deadline(self._clock, PRUNE_S)
         forgotten = 0
         try:
-            rows = PRUNE_ROWS
-            while rows == PRUNE_ROWS:
+            while True:
                 with self._database.transaction() as connection:
                     rows = forget(connection, oldest, PRUNE_ROWS)
                 forgotten += rows
+                if rows < PRUNE_ROWS or deadline.passed:
+                    break
             self._show_fill()  # `weirlog alerts redeliver` may have added some from outside
         except RetryableError as error:
             log.warning("old alerts cannot be forgotten; trying again later", reason=str(error))

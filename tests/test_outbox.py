@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from alerts_by_hand import an_alert, some_alerts
+from children import child
 from fakes import FakeClock, RecordingMetrics
 from outboxes import open_outbox
 
@@ -290,6 +291,28 @@ class TestRoom:
         other.close()
         outbox.take(some_alerts(1), [])
         assert ids(outbox) == [1]
+
+    def test_nobody_waits_for_ever_behind_another_thread(
+        self, path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each of ours may wait long for another process, and the main thread has the watchdog to feed."""
+        monkeypatch.setattr("weirlog.pipeline.alert_database.BUSY_TIMEOUT_S", 0.05)
+        began, over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with outbox._database.transaction():
+                began.set()
+                over.wait()
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        began.wait()
+        with pytest.raises(RetryableError, match="busy for"):
+            outbox.take(some_alerts(1), [])
+        over.set()
+        holder.join()
+        outbox.take(some_alerts(1), [])
+        assert ids(outbox) == [1]
         outbox.close()
 
 
@@ -318,6 +341,19 @@ class TestPrune:
         other.execute("ROLLBACK")
         other.close()
         assert outbox.prune() == 1
+        outbox.close()
+
+    def test_what_takes_too_long_is_left_to_the_next_time(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is called between two signs of life to the service manager."""
+        monkeypatch.setattr("weirlog.pipeline.outbox.PRUNE_ROWS", 1)
+        clock = FakeClock()
+        outbox = open_outbox(path, sinks=[], keep_s=100, clock=clock)
+        outbox.take(some_alerts(1, 2, 3), [])
+        clock.advance(101)
+        monkeypatch.setattr("weirlog.pipeline.outbox.PRUNE_S", 0.0)
+        assert outbox.prune() == 1
+        monkeypatch.undo()
+        assert outbox.prune() == 2
         outbox.close()
 
     def test_what_people_have_labelled_is_kept(self, path: Path) -> None:
@@ -440,19 +476,15 @@ def test_what_was_acknowledged_survives_sigkill(path: Path) -> None:
     for _ in range(6):
         start = acknowledged[-1] + 1 if acknowledged else 0
         # As after a real crash, the batch whose acknowledgement was lost is read, and taken, again.
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(path), str(start)],
-            stdout=subprocess.PIPE,
-        )
-        assert child.stdout is not None
-        patience = moments.randrange(1, 400)
-        acknowledged += [int(child.stdout.readline()) for _ in range(patience)]
-        child.kill()
-        # A line may be cut off by the kill: only whole ones were acknowledged.
-        rest = child.stdout.read().decode()
-        acknowledged += [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
-        child.stdout.close()
-        child.wait()
+        command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(path), str(start)]
+        with child(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            patience = moments.randrange(1, 400)
+            acknowledged += [int(process.stdout.readline()) for _ in range(patience)]
+            process.kill()
+            # A line may be cut off by the kill: only whole ones were acknowledged.
+            rest = process.stdout.read().decode()
+            acknowledged += [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     assert acknowledged == list(range(len(acknowledged)))
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
