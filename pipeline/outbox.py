@@ -11,9 +11,10 @@ from pathlib import Path
 import structlog
 
 from weirlog.models.request import JSON
-from weirlog.pipeline.alert_database import ROW_COST_BYTES, AlertDatabase
+from weirlog.pipeline import deliveries
+from weirlog.pipeline.alert_database import AlertDatabase
 from weirlog.pipeline.alerts import Alert
-from weirlog.pipeline.dead_letters import DeadLetter, bury, storable
+from weirlog.pipeline.dead_letters import DeadLetter, bury
 from weirlog.pipeline.errors import RetryableError, StopError
 from weirlog.pipeline.grouping import Grouping, admit, any_ended, release
 from weirlog.pipeline.history import forget, make_room, undelivered_bytes
@@ -88,7 +89,7 @@ class Outbox:
             opened.callback(self._reader.close)
             try:
                 with self._database.transaction() as connection:
-                    _register(connection, self._sinks)
+                    deliveries.register(connection, self._sinks)
             except RetryableError as error:
                 raise StopError(str(error)) from error
             self._show_fill()
@@ -111,11 +112,11 @@ class Outbox:
             if alerts:
                 self._check_room(connection)
             for alert in alerts:
-                if connection.execute("SELECT 1 FROM alerts WHERE id = ?", (alert.id,)).fetchone():
+                if deliveries.is_stored(connection, alert):
                     continue
                 admission = admit(connection, self._grouping, alert, now)
                 if admission.stored:
-                    self._store(connection, alert, admission.count, now)
+                    deliveries.store(connection, alert, count=admission.count, sinks=self._sinks, now=now)
                 put_out += admission.count > 0
                 grouped += admission.count == 0
             buried, dropped = bury(connection, dead)
@@ -141,9 +142,9 @@ class Outbox:
         with self._database.transaction() as connection:
             if undelivered_bytes(connection) >= self._limit_bytes and undelivered(connection) >= LIMIT_UNDELIVERED:
                 self._check_room(connection)
-            known = connection.execute("SELECT 1 FROM alerts WHERE id = ?", (notice.id,)).fetchone() is not None
+            known = deliveries.is_stored(connection, notice)
             if not known:
-                self._store(connection, notice, 1, now)
+                deliveries.store(connection, notice, count=1, sinks=self._sinks, now=now)
             if begins is not None:
                 note_begin(connection, begins)
             if ends is not None:
@@ -175,7 +176,7 @@ class Outbox:
         with self._database.transaction() as connection:
             releases = release(connection, self._grouping, now)
             for released in releases:
-                self._promote(connection, released.alert_id, released.count, now)
+                deliveries.promote(connection, released.alert_id, count=released.count, sinks=self._sinks, now=now)
         self._metrics.count("alerts_total", len(releases))
         if releases:
             self._show_fill()
@@ -185,14 +186,7 @@ class Outbox:
     def pending(self, sink: str, limit: int) -> list[tuple[int, Alert]]:
         """Return the oldest alerts that `sink` has yet to take, with their sequence numbers, in order."""
         with self._reader.reading() as connection:
-            rows = connection.execute(
-                """
-                SELECT seq, id, time, kind, client, score, body FROM pending JOIN alerts USING (seq)
-                WHERE sink = ? ORDER BY seq LIMIT ?
-                """,
-                (sink, limit),
-            ).fetchall()
-        return [(row[0], Alert(*row[1:])) for row in rows]
+            return deliveries.pending(connection, sink, limit)
 
     def delivered(self, sink: str, seqs: Iterable[int]) -> None:
         """Note that `sink` holds these durably.
@@ -201,7 +195,7 @@ class Outbox:
             RetryableError: it could not be noted; until it is, `sink` is offered them again.
         """
         with self._database.transaction() as connection:
-            done = sum(self._done(connection, sink, seq) for seq in seqs)
+            done = sum(deliveries.done(connection, sink, seq) for seq in seqs)
         self._metrics.count("alerts_delivered_total", done, sink=sink)
         self._show_fill()
 
@@ -214,7 +208,7 @@ class Outbox:
         buried = dropped = 0
         with self._database.transaction() as connection:
             row = connection.execute("SELECT id, body FROM alerts WHERE seq = ?", (seq,)).fetchone()
-            if row is not None and self._done(connection, sink, seq):
+            if row is not None and deliveries.done(connection, sink, seq):
                 letter = DeadLetter("deliver", reason, sink, row[0], seq, row[1], self._clock.time())
                 buried, dropped = bury(connection, [letter])
         self._metrics.count("dead_letters_total", buried, stage="deliver")
@@ -229,17 +223,13 @@ class Outbox:
     def latest(self, limit: int) -> list[dict[str, JSON]]:
         """Return the documents of the latest alerts that were put out, newest first."""
         with self._reader.reading() as connection:
-            rows = connection.execute(
-                "SELECT id, time, kind, client, score, body FROM alerts WHERE NOT grouped ORDER BY seq DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [Alert(*row).document() for row in rows]
+            alerts = deliveries.latest(connection, limit)
+        return [alert.document() for alert in alerts]
 
     def pending_count(self, sink: str) -> int:
         """Return how many alerts wait for `sink`."""
         with self._reader.reading() as connection:
-            row = connection.execute("SELECT pending FROM sinks WHERE name = ?", (sink,)).fetchone()
-        return int(row[0])
+            return deliveries.pending_counts(connection)[sink]
 
     @property
     def is_full(self) -> bool:
@@ -285,42 +275,6 @@ class Outbox:
                 "repair the sinks that are down, or raise outbox.max_size"
             )
 
-    def _store(self, connection: sqlite3.Connection, alert: Alert, count: int, now: float) -> None:
-        body = alert.body if count <= 1 else alert.with_count(count).body
-        seq = connection.execute(
-            """
-            INSERT INTO alerts (id, time, kind, client, score, body, cost, grouped, stored_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            (
-                alert.id,
-                alert.time,
-                alert.kind and storable(alert.kind),
-                alert.client,
-                alert.score,
-                body,
-                len(body) + ROW_COST_BYTES,
-                count == 0,
-                now,
-            ),
-        ).lastrowid
-        if count:
-            connection.executemany(
-                "INSERT INTO pending (seq, sink) VALUES (?, ?)", ((seq, sink) for sink in self._sinks)
-            )
-
-    def _promote(self, connection: sqlite3.Connection, identity: str, count: int, now: float) -> None:
-        """Deliver an alert that was counted so far; a new sequence number puts it behind what was found since."""
-        row = connection.execute(
-            "DELETE FROM alerts WHERE id = ? RETURNING id, time, kind, client, score, body, label", (identity,)
-        ).fetchall()[0]
-        self._store(connection, Alert(*row[:6]), count, now)
-        connection.execute("UPDATE alerts SET label = ? WHERE id = ?", (row[6], identity))
-
-    @staticmethod
-    def _done(connection: sqlite3.Connection, sink: str, seq: int) -> int:
-        return connection.execute("DELETE FROM pending WHERE sink = ? AND seq = ?", (sink, seq)).rowcount
-
     def _wake(self) -> None:
         for arrival in self._arrivals.values():
             arrival.set()
@@ -328,20 +282,9 @@ class Outbox:
     def _show_fill(self) -> None:
         with self._reader.reading() as connection:
             undelivered = undelivered_bytes(connection)
-            counts = connection.execute("SELECT name, pending FROM sinks").fetchall()
+            counts = deliveries.pending_counts(connection)
         self._metrics.gauge("outbox_bytes", undelivered)
         if undelivered < self._limit_bytes:
             self._metrics.gauge("outbox_full", 0)
-        for sink, pending in counts:
+        for sink, pending in counts.items():
             self._metrics.gauge("outbox_pending", pending, sink=sink)
-
-
-def _register(connection: sqlite3.Connection, sinks: Sequence[str]) -> None:
-    """Make the sinks in the database those that are configured."""
-    known = dict(connection.execute("SELECT name, pending FROM sinks").fetchall())
-    for sink in known.keys() - set(sinks):
-        connection.execute("DELETE FROM pending WHERE sink = ?", (sink,))
-        connection.execute("DELETE FROM sinks WHERE name = ?", (sink,))
-        log.warning("a sink is no longer configured; what waited for it is dropped", sink=sink, alerts=known[sink])
-    for sink in sorted(set(sinks) - known.keys()):
-        connection.execute("INSERT INTO sinks (name) VALUES (?)", (sink,))
