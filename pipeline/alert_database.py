@@ -16,9 +16,11 @@ from pathlib import Path
 from weirlog.pipeline.errors import RetryableError, StopError
 
 VERSION = 1
-BUSY_TIMEOUT_S = 5.0
-"""For another process, and again for our own threads, which each wait so long for that process. Unbounded, the main thread
-waited 30 s behind the scorer and six sinks, and the service manager's watchdog ended what no restart helps."""
+BUSY_TIMEOUT_S = 2.0
+"""For another process that holds the file."""
+TURN_TIMEOUT_S = 3.0
+"""For our own threads, each of which may wait for that process. The main thread may wait twice for both between two signs
+of life, the service manager wants one within 30 s, and a restart would help nobody."""
 CHECKED_BYTES = 256 * 1024 * 1024
 """A file up to this size is checked for damage when it is opened (about 0.5 s a 256 MiB)."""
 ROW_COST_BYTES = 512
@@ -222,9 +224,9 @@ class AlertDatabase:
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
-        if not self._lock.acquire(timeout=BUSY_TIMEOUT_S):
+        if not self._lock.acquire(timeout=TURN_TIMEOUT_S):
             raise RetryableError(
-                f"{self.path} has been busy for {BUSY_TIMEOUT_S:g} s; close other programs that have it open, or look at "
+                f"{self.path} has been busy for {TURN_TIMEOUT_S:g} s; close other programs that have it open, or look at "
                 "how busy its disk is"
             )
         try:

@@ -296,7 +296,7 @@ class TestRoom:
         self, path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Each of ours may wait long for another process, and the main thread has the watchdog to feed."""
-        monkeypatch.setattr("weirlog.pipeline.alert_database.BUSY_TIMEOUT_S", 0.05)
+        monkeypatch.setattr("weirlog.pipeline.alert_database.TURN_TIMEOUT_S", 0.05)
         began, over = threading.Event(), threading.Event()
 
         def hold() -> None:

@@ -263,3 +263,11 @@ def test_the_user_and_the_folders_can_be_made(tmp_path: Path) -> None:
     assert "weirlog:x:" in (tmp_path / "etc/passwd").read_text()
     assert re.search(r"^adm:x:\d+:weirlog$", (tmp_path / "etc/group").read_text(), re.MULTILINE)
     assert (tmp_path / "etc/weirlog").stat().st_mode & 0o777 == 0o750
+
+
+def test_the_watchdog_is_more_patient_than_the_main_thread_can_be_held_up() -> None:
+    """It waits for the outbox at most twice between two signs of life: to tell a notice, and to forget old alerts."""
+    from weirlog.pipeline.alert_database import BUSY_TIMEOUT_S, TURN_TIMEOUT_S  # noqa: PLC0415 -- as above
+
+    allowed_s = float(settings()["WatchdogSec"][0])
+    assert allowed_s / 2 + 2 * (TURN_TIMEOUT_S + BUSY_TIMEOUT_S) < allowed_s
