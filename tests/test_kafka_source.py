@@ -14,7 +14,8 @@ from weirlog.pipeline.errors import RetryableError, StopError
 from weirlog.pipeline.kafka_client import errors, kafka
 from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.records import Record
-from weirlog.pipeline.sources.kafka import LAG_INTERVAL_S, PLACE_INTERVAL_S, KafkaLimits, KafkaSource
+from weirlog.pipeline.sources.kafka import LAG_INTERVAL_S, PLACE_INTERVAL_S, KafkaSource
+from weirlog.pipeline.sources.kafka_partitions import KafkaLimits
 
 P0, P1 = kafka.TopicPartition("log", 0), kafka.TopicPartition("log", 1)
 
@@ -282,32 +283,6 @@ def test_a_message_without_value_is_no_record_and_is_passed_over(source: KafkaSo
     settle_all([one.receipt])
     source.commit()
     assert cluster.committed == {P0: 4}
-
-
-def test_a_message_too_long_is_a_flawed_record_with_its_beginning(feed: KafkaFeed, cluster: FakeCluster) -> None:
-    feed.limits = KafkaLimits(max_message_bytes=2000)
-    source = feed.source()
-    cluster.write(b"x" * 2001, b"y" * 2000)
-    source.open()
-    long, short = poll(source)
-    assert (long.payload, long.flaw) == (b"x" * 1024, "message of 2001 bytes is longer than 2000")
-    assert (len(short.payload), short.flaw) == (2000, None)
-
-
-def test_chunks_are_bounded_in_bytes_and_records(feed: KafkaFeed, cluster: FakeCluster) -> None:
-    feed.limits = KafkaLimits(max_records=3, max_bytes=10)
-    source = feed.source()
-    cluster.write(b"aaaa", b"bbbb", b"cccc", b"d" * 20, b"e", b"f", b"g", b"h")
-    source.open()
-    chunks = [payloads(chunk) for _ in range(8) if (chunk := source.poll(0.0))]
-    assert chunks == [[b"aaaa", b"bbbb"], [b"cccc"], [b"d" * 20], [b"e", b"f", b"g"], [b"h"]]
-
-
-def test_a_partition_names_its_topic_and_number(source: KafkaSource, cluster: FakeCluster) -> None:
-    cluster.write(b"one")
-    source.open()
-    partition = poll(source)[0].partition
-    assert (partition.source, partition.type, partition.name, partition.key) == ("kafka-0", "kafka", "log", "0")
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning(source: KafkaSource, cluster: FakeCluster) -> None:

@@ -8,9 +8,7 @@ records and never loses any.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -18,10 +16,10 @@ import structlog
 
 from weirlog.pipeline.errors import RetryableError, StopError
 from weirlog.pipeline.kafka_client import KafkaSecurity, connect, errors, explained, kafka
-from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.metrics import Metrics
-from weirlog.pipeline.records import Partition, Position, Record
-from weirlog.pipeline.sources.kafka_consumer import OUTDATED, Consumer, Message, Moves, TopicPartition
+from weirlog.pipeline.records import Position, Record
+from weirlog.pipeline.sources.kafka_consumer import OUTDATED, Consumer, Moves, TopicPartition
+from weirlog.pipeline.sources.kafka_partitions import HeldPartitions, KafkaLimits
 from weirlog.pipeline.timing import Clock
 
 log = structlog.get_logger(__name__)
@@ -39,39 +37,6 @@ LAG_TIMEOUT_MS = 2_000
 """A cluster with one broker down has partitions whose end nobody knows; the others are to be read all the same."""
 PLACE_INTERVAL_S = 5.0
 """Between two attempts to find out where to resume in a partition."""
-FLAWED_KEPT_BYTES = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaLimits:
-    """How much a Kafka source takes at once.
-
-    Attributes:
-        max_records: of one chunk.
-        max_bytes: of one chunk; a single longer message still passes.
-        max_message_bytes: longer messages are flawed records.
-        fetch_bytes: of one answer of a broker, as it is on the wire: the client holds one or two for each broker.
-    """
-
-    max_records: int = 500
-    max_bytes: int = 4 * 1024**2
-    max_message_bytes: int = 1024**2
-    fetch_bytes: int = 8 * 1024**2
-
-
-@dataclass(slots=True)
-class _Held:
-    """One partition that this member reads.
-
-    Attributes:
-        ledger: its records in flight.
-        next: position after the last record that was read.
-        committed: what the group knows.
-    """
-
-    ledger: Ledger
-    next: Position
-    committed: Position
 
 
 class KafkaSource:
@@ -115,6 +80,7 @@ class KafkaSource:
         self._clock = clock
         self._metrics = metrics
         self._limits = limits or KafkaLimits()
+        self._held = HeldPartitions(name, self._limits)
         self._settings = dict(settings or {})
         self._make = make
         self._consumer: Consumer | None = None
@@ -122,8 +88,6 @@ class KafkaSource:
         # Ours, or being handed over, and not yet sought to its place; with what is known to be settled there.
         self._unplaced: dict[TopicPartition, Position | None] = {}
         self._next_place = 0.0
-        self._held: dict[TopicPartition, _Held] = {}
-        self._waiting: deque[tuple[TopicPartition, Record]] = deque()
         self._partitions_at_start: dict[str, int] = {}
         self._paused = False
         self._lag: int | None = None
@@ -158,18 +122,20 @@ class KafkaSource:
 
     def poll(self, timeout_s: float) -> Sequence[Record]:
         consumer = self._opened
-        if self._waiting and not self._paused:
+        if self._held.waiting and not self._paused:
             timeout_s = 0.0
         doing = f"source {self.name}: reading {', '.join(self._topics)}"
-        if len(self._waiting) < self._limits.max_records:
+        if self._held.waiting < self._limits.max_records:
             polled = self._asked(doing, lambda: consumer.poll(1000 * timeout_s, self._limits.max_records))
             self._forget_moved()
-            self._take(polled)
+            # Of partitions whose place is not known yet nothing was taken: that comes again.
+            for partition in self._held.take(polled, self._clock.monotonic()):
+                self._unplaced.setdefault(partition, None)
         if self._unplaced and not self._moves.joining and self._clock.monotonic() >= self._next_place:
             self._place_all(consumer)
         if self._clock.monotonic() >= self._next_lag:
             self._measure_lag(consumer)
-        return () if self._paused else self._next_chunk()
+        return () if self._paused else self._held.next_chunk()
 
     def pause(self) -> None:
         if not self._paused:
@@ -184,17 +150,12 @@ class KafkaSource:
     def commit(self) -> None:
         if self._moves.joining or self._moves.pending:
             return  # the next poll finds out what is still ours
-        offsets = {
-            partition: held.ledger.watermark
-            for partition, held in self._held.items()
-            if held.ledger.watermark != held.committed
-        }
-        if offsets:
-            self._commit(self._opened, offsets)
+        if positions := self._held.uncommitted:
+            self._commit(self._opened, positions)
 
     def close(self) -> None:
         consumer, self._consumer = self._consumer, None
-        self._forget(set(self._held))
+        self._held.forget(self._held.names)
         self._unplaced.clear()
         self._paused = False
         self._lag = None
@@ -207,7 +168,7 @@ class KafkaSource:
 
     @property
     def in_flight(self) -> int:
-        return sum(held.ledger.in_flight for held in self._held.values())
+        return self._held.in_flight
 
     @property
     def lag(self) -> int | None:
@@ -251,13 +212,11 @@ class KafkaSource:
             consumer.commit(offsets, timeout_ms=REQUEST_TIMEOUT_MS)
         except OUTDATED as error:
             log.info("the group has moved on; reading again from what is settled", source=self.name, reason=str(error))
-            self._moves.note({*self._held, *positions})
+            self._moves.note({*self._held.names, *positions})
             return
         except errors.KafkaError as error:
             raise explained(error, f"source {self.name}: committing to group {self._group}", self._brokers) from error
-        for partition, position in positions.items():
-            if partition in self._held:
-                self._held[partition].committed = position
+        self._held.noted(positions)
 
     def _measure_lag(self, consumer: Consumer) -> None:
         """Ask where the partitions end.
@@ -266,66 +225,18 @@ class KafkaSource:
             RetryableError: the brokers do not answer, and nothing else came from them either.
         """
         self._lag = None
-        partitions = list(self._held)
+        partitions = self._held.names
         try:
             ends = self._asked(
                 f"source {self.name}: asking for the ends of {', '.join(self._topics)}",
                 lambda: consumer.end_offsets(partitions, LAG_TIMEOUT_MS) if partitions else {},
             )
         except RetryableError:
-            if not self._waiting:
+            if not self._held.waiting:
                 raise
         else:
-            self._lag = sum(max(0, end - self._held[partition].next) for partition, end in ends.items())
+            self._lag = self._held.behind(ends)
         self._next_lag = self._clock.monotonic() + LAG_INTERVAL_S
-
-    # --- records ---
-
-    def _take(self, polled: Mapping[TopicPartition, Sequence[Message]]) -> None:
-        """Open receipts for what came, except of partitions whose place is not known yet: that comes again."""
-        now = self._clock.monotonic()
-        for partition, messages in polled.items():
-            held = self._held.get(partition)
-            if held is None:
-                self._unplaced.setdefault(partition, None)
-                continue
-            for message in messages:
-                if message.offset < held.next:
-                    self._rewind(partition, held, message.offset)
-                held.next = message.offset + 1
-                receipt = held.ledger.open(held.next)
-                if message.value is None:  # a deletion in a compacted topic is no request
-                    held.ledger.settle(receipt)
-                    continue
-                flaw = None
-                payload = message.value
-                if len(payload) > self._limits.max_message_bytes:
-                    flaw = f"message of {len(payload)} bytes is longer than {self._limits.max_message_bytes}"
-                    payload = payload[:FLAWED_KEPT_BYTES]
-                self._waiting.append((partition, Record(payload, receipt, now, flaw)))
-
-    def _next_chunk(self) -> list[Record]:
-        chunk: list[Record] = []
-        size = 0
-        while self._waiting and len(chunk) < self._limits.max_records:
-            size += len(self._waiting[0][1].payload)
-            if chunk and size > self._limits.max_bytes:
-                break
-            chunk.append(self._waiting.popleft()[1])
-        return chunk
-
-    def _rewind(self, partition: TopicPartition, held: _Held, offset: int) -> None:
-        """Go on from an earlier place: the topic was made anew, or the place it was read from is gone."""
-        log.warning(
-            "a partition begins anew; reading it from there",
-            source=self.name,
-            topic=partition.topic,
-            partition=partition.partition,
-            position=offset,
-            formerly=held.next,
-        )
-        held.ledger.reset(offset)
-        self._waiting = deque(item for item in self._waiting if item[0] != partition)
 
     # --- rebalances ---
 
@@ -334,20 +245,10 @@ class KafkaSource:
         moved = self._moves.take()
         if not moved:
             return
-        settled = self._forget(moved)
+        settled = self._held.forget(moved)
         for partition in moved:
             self._unplaced[partition] = settled.get(partition, self._unplaced.get(partition))
         self._next_place = 0.0
-
-    def _forget(self, partitions: set[TopicPartition]) -> dict[TopicPartition, Position]:
-        """Make stale whatever is in flight for `partitions`; return the watermarks of those that were read."""
-        watermarks = {}
-        for partition in partitions & self._held.keys():
-            ledger = self._held.pop(partition).ledger
-            watermarks[partition] = watermark = ledger.watermark
-            ledger.reset(watermark)
-        self._waiting = deque(item for item in self._waiting if item[0] not in partitions)
-        return watermarks
 
     def _place_all(self, consumer: Consumer) -> None:
         """Seek to its place in every partition that was handed over.
@@ -368,7 +269,7 @@ class KafkaSource:
                 del self._unplaced[partition]
         if failure is not None:
             self._next_place = self._clock.monotonic() + PLACE_INTERVAL_S
-            if not self._waiting:
+            if not self._held.waiting:
                 raise failure
 
     def _place(self, consumer: Consumer, partition: TopicPartition, settled: Position | None) -> None:
@@ -388,8 +289,7 @@ class KafkaSource:
                 consumer.pause(partition)
         except ValueError:
             return  # it was taken away meanwhile, and the listener has noted that
-        ledger = Ledger(Partition(self.name, "kafka", partition.topic, str(partition.partition)), start)
-        self._held[partition] = _Held(ledger, start, -1 if committed is None else committed)
+        self._held.hold(partition, start, committed)
         log.info("reading", source=self.name, topic=partition.topic, partition=partition.partition, position=start)
 
     def _first_position(self, consumer: Consumer, partition: TopicPartition) -> Position:
