@@ -16,7 +16,7 @@ from weirlog.models.canonical import Canonicaliser
 from weirlog.models.corpus import Labelled
 from weirlog.models.corpus.attacks import attack_kind, attack_value
 from weirlog.models.corpus.grammar import Chance
-from weirlog.models.corpus.harmless import harmless
+from weirlog.models.corpus.harmless import harmless, suspicious
 from weirlog.models.corpus.quotation import quotation
 from weirlog.models.corpus.traffic import traffic
 from weirlog.models.corpus.values import paragraph, sentence
@@ -107,7 +107,7 @@ def add_long(
 ) -> None:
     """Add windows of long bodies, cut anywhere as serving cuts them; into a share of them an attack is put, whole."""
     chance = Chance(seed)
-    parts_of_bodies = [paragraph, sentence, harmless]
+    parts_of_bodies = [paragraph, sentence, harmless, suspicious]
     if passages:
         parts_of_bodies.append(partial(quotation, passages=passages))
     canonical = Canonicaliser().canonical
