@@ -132,7 +132,7 @@ class SelfWatch(Section):
         default=600.0, description="a source reads nothing for so long, though more and more is there to read"
     )
     failing_after: Patience = Field(
-        default=300.0, description="a source or a sink fails for so long, or the outbox takes nothing"
+        default=300.0, description="a source, its commits or a sink fail for so long, or the outbox takes nothing"
     )
 
 

@@ -68,6 +68,9 @@ class SourceState:
         held_back_since: since when it may not read, because those downstream are full, or None.
         records_read: in this run.
         lag: what is there and not yet read, about a second ago; None when not known.
+        commit_failure: why its position cannot be committed at present, or None.
+        commit_failing_since: since when, or None.
+        commits: that succeeded in this run.
     """
 
     name: str
@@ -79,6 +82,9 @@ class SourceState:
     held_back_since: float | None
     records_read: int
     lag: int | None
+    commit_failure: str | None = None
+    commit_failing_since: float | None = None
+    commits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +252,9 @@ class Pipeline:
                     reader.held_back_since,
                     reader.records_read,
                     reader.lag,
+                    reader.commit_failure,
+                    reader.commit_failing_since,
+                    reader.commits,
                 )
                 for thread, reader in zip(self._reading, self.readers, strict=True)
             ],

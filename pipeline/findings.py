@@ -21,7 +21,7 @@ class Patience:
     Attributes:
         stuck_s: for a source that reads nothing while more and more is there to read. Longer than Kafka's
             max.poll.interval (300 s), for which a rebalance may stop every member of a group.
-        failing_s: for a source or a sink that fails, and for an outbox that takes nothing.
+        failing_s: for a source, its commits or a sink that fails, and for an outbox that takes nothing.
         silent_s: for sources in which nothing comes, by their names; the others may be silent for ever.
     """
 
@@ -63,6 +63,7 @@ class Examiner:
         self._patience = patience
         self._sources: dict[str, _SourceHistory] = {}
         self._scorer: _ScorerHistory | None = None
+        self._commits: dict[str, int] = {}
         self._deliveries: dict[str, int] = {}
 
     def findings(self, state: PipelineState, now: float) -> Iterator[Finding]:
@@ -78,6 +79,7 @@ class Examiner:
             history = self._sources.setdefault(source.name, _SourceHistory(now))
             history.look(source, now)
             yield self._stuck_source(source, history, scorer, now)
+            yield self._failing_commits(source, now)
             if (silent_s := self._patience.silent_s.get(source.name)) is not None:
                 yield self._silent_source(source, history, silent_s, now)
         yield self._stuck_scorer(state.scorer, scorer)
@@ -117,6 +119,22 @@ class Examiner:
             )
         is_over = source.is_open and source.failure is None and (history.has_moved or source.lag == 0)
         return Finding(kind, name, None, is_over=is_over)
+
+    def _failing_commits(self, source: SourceState, now: float) -> Finding:
+        kind: ConditionKind = "weirlog.commit-failing"
+        failing_s = self._patience.failing_s
+        before = self._commits.get(source.name, 0)
+        self._commits[source.name] = source.commits
+        since = source.commit_failing_since
+        # A source that does not read either is told as such.
+        if since is None or source.failing_since is not None or now - since < failing_s:
+            return Finding(kind, source.name, None, is_over=since is None and source.commits != before)
+        message = (
+            f"the position of source {source.name} could not be committed for more than {spoken(failing_s)}: "
+            f"{source.commit_failure}; detection goes on, but a restart would read again, and alert again under the "
+            "same ids, what came since"
+        )
+        return Finding(kind, source.name, since, is_over=False, message=message, unready=True)
 
     def _silent_source(self, source: SourceState, history: _SourceHistory, silent_s: float, now: float) -> Finding:
         kind: ConditionKind = "weirlog.source-silent"

@@ -19,6 +19,7 @@ from weirlog.pipeline.redaction import Redactor
 
 ConditionKind: TypeAlias = Literal[
     "weirlog.source-stuck",  # a source fails, or does not move though there is something to read
+    "weirlog.commit-failing",  # a source reads, but where it is cannot be kept
     "weirlog.source-silent",  # nothing came for longer than somebody thinks normal
     "weirlog.scorer-stuck",
     "weirlog.sink-failing",
@@ -36,6 +37,7 @@ _MESSAGE_CHARS = 1_000
 
 _ABOUT: dict[ConditionKind, str] = {
     "weirlog.source-stuck": "source",
+    "weirlog.commit-failing": "source",
     "weirlog.source-silent": "source",
     "weirlog.scorer-stuck": "thread",
     "weirlog.sink-failing": "sink",
@@ -43,6 +45,7 @@ _ABOUT: dict[ConditionKind, str] = {
 }
 _WELL_AGAIN: dict[ConditionKind, str] = {
     "weirlog.source-stuck": "source {} reads again",
+    "weirlog.commit-failing": "the position of source {} is committed again",
     "weirlog.source-silent": "source {} has something to read again",
     "weirlog.scorer-stuck": "requests are scored again",
     "weirlog.sink-failing": "sink {} takes alerts again",

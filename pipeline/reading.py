@@ -65,6 +65,10 @@ class Reader:
         """Records that had been read and were not settled when it ended."""
         self.commit_failure: str | None = None
         """Why the position cannot be committed at present, or None."""
+        self.commit_failing_since: float | None = None
+        """`Clock.monotonic()` of the first commit in a row that failed, or None."""
+        self.commits = 0
+        """Those that succeeded."""
         self._source = source
         self._channel = channel
         self._max_in_flight = max_in_flight
@@ -167,11 +171,14 @@ class Reader:
                 log.error(
                     "the position cannot be committed; the last good one stands", source=self.name, reason=str(error)
                 )
+            if self.commit_failing_since is None:
+                self.commit_failing_since = self._clock.monotonic()
             self.commit_failure = str(error)
         else:
             if self.commit_failure is not None:
                 log.info("the position can be committed again", source=self.name)
-            self.commit_failure = None
+            self.commit_failure = self.commit_failing_since = None
+            self.commits += 1
             self._metrics.count("commits_total", source=self.name)
 
     def _failed(self, error: RetryableError) -> None:

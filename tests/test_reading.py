@@ -212,6 +212,23 @@ def test_a_commit_that_fails_is_counted_and_tried_again() -> None:
         running.until(lambda: len(source.committed) > 0)
 
 
+def test_it_shows_since_when_and_why_commits_fail_and_how_many_did_not() -> None:
+    source = ScriptedSource([b"a"])
+    source.commit_errors = [RetryableError("disk full"), RetryableError("disk still full")]
+    with Running(source) as running:
+        reader = running.reader
+        running.clock.advance(2)
+        running.until(lambda: reader.commit_failure == "disk full")
+        began = reader.commit_failing_since
+        running.clock.advance(2)
+        running.until(lambda: reader.commit_failure == "disk still full")
+        assert (reader.commit_failing_since, reader.commits) == (began, 0)
+        assert began is not None
+        running.clock.advance(2)
+        running.until(lambda: reader.commits == 1)
+        assert (reader.commit_failure, reader.commit_failing_since) == (None, None)
+
+
 def test_a_source_that_must_stop_brings_its_thread_down_and_is_closed() -> None:
     with Running(ScriptedSource(StopError("the checkpoint is unreadable"))) as running:
         running.thread.join(0.1)

@@ -155,6 +155,42 @@ def test_a_source_that_cannot_read_is_not_called_silent(watched: Watched, hindra
     assert "weirlog.source-silent" not in watched.kinds
 
 
+def fail_commits(watched: Watched) -> None:
+    failing_since = watched.clock.monotonic()
+    watched.source = replace(
+        watched.source, commit_failure="c.json: no space left; free some", commit_failing_since=failing_since
+    )
+
+
+def test_a_position_that_cannot_be_committed_for_long_is_told_and_so_is_its_end(watched: Watched) -> None:
+    """Everything is read and alerted on; but how much would be read again after a crash grows all the while."""
+    fail_commits(watched)
+    watched.look(299)
+    assert (watched.kinds, watched.watch.reasons) == ([], ())
+    for _ in range(600):
+        watched.read()
+        watched.look()
+    (notice,) = watched.told
+    assert (notice["kind"], notice["about"]) == ("weirlog.commit-failing", {"source": "access"})
+    assert "c.json: no space left; free some" in notice["message"]
+    assert watched.watch.reasons == (notice["message"],)
+    assert not watched.watch.needs_restart, "which would read it all again, and fail as before"
+    watched.source = replace(watched.source, commit_failure=None, commit_failing_since=None)
+    watched.look(5)
+    assert len(watched.told) == 1, "nothing has been committed yet"
+    watched.source = replace(watched.source, commits=1)
+    watched.look()
+    assert watched.told[1]["message"] == "the position of source access is committed again, after 15 min"
+    assert watched.watch.reasons == ()
+
+
+def test_a_source_that_neither_reads_nor_commits_is_told_once(watched: Watched) -> None:
+    fail_commits(watched)
+    watched.source = replace(watched.source, failure="Kafka at b:9092 is away", failing_since=watched.clock.monotonic())
+    watched.look(1000)
+    assert watched.kinds == ["weirlog.source-stuck"]
+
+
 # --- scorer and outbox ---------------------------------------------------------------------------------------------
 
 
