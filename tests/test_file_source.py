@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from contracts.source import SourceContract, read
 from fakes import FakeClock, eventually
-from log_feed import LIMITS, FileFeed, descriptors, opened, payloads, restarted
+from log_feed import LIMITS, FileFeed, descriptors, drained, opened, payloads, restarted
 
 from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.sources.checkpoint import Checkpoint
@@ -188,6 +188,25 @@ def test_the_lag_is_what_was_not_read(feed: FileFeed, source: FileSource) -> Non
     source.poll(0.05)
     source.resume()
     payloads(source, 2)
+    assert source.lag == 0
+
+
+def test_a_line_without_its_end_is_no_lag_however_long_it_grows(feed: FileFeed, source: FileSource) -> None:
+    """Lag that grows while nothing is read is taken for a source that is stuck, and the daemon is restarted for it."""
+    feed.write(b"one")
+    payloads(source, 1)
+    with feed.log.open("ab", buffering=0) as log:
+        for _ in range(3):
+            log.write(b"x" * LIMITS.line_bytes)
+            assert drained(source) == []
+            assert source.lag == 0
+        log.write(b"x\n12345\n")
+        source.pause()
+        source.poll(0.05)
+        assert source.lag is not None
+        assert source.lag >= len(b"12345\n")
+        source.resume()
+    assert payloads(source, 2)[1] == b"12345"
     assert source.lag == 0
 
 

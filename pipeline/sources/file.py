@@ -21,7 +21,7 @@ from weirlog.pipeline.records import Record
 from weirlog.pipeline.sources.checkpoint import Checkpoint, Mark, State
 from weirlog.pipeline.sources.files import Files, Pace
 from weirlog.pipeline.sources.following import REFRESH_S, Following
-from weirlog.pipeline.sources.tail import TailLimits
+from weirlog.pipeline.sources.tail import Tail, TailLimits
 from weirlog.pipeline.sources.turns import Inode, Turns
 from weirlog.pipeline.sources.watching import DirectoryWatch
 from weirlog.pipeline.timing import Clock
@@ -68,7 +68,7 @@ class FileSource:
         self._clock = clock
         self._pace = pace or Pace()
         self._busy_until = float("-inf")
-        limits = limits or TailLimits()
+        self._limits = limits = limits or TailLimits()
         self._gaps = GapLedger(metrics, on_gap)
         self._files = Files(name, clock=clock, metrics=metrics, limits=limits, pace=self._pace, gaps=self._gaps)
         self._following = Following(self._files, start_at=start_at)
@@ -137,7 +137,16 @@ class FileSource:
 
     @property
     def lag(self) -> int | None:
-        return sum(tail.unread for tail in self._files.tails.values())
+        return sum(tail.unread for tail in self._files.tails.values() if self._is_readable(tail))
+
+    def _is_readable(self, tail: Tail) -> bool:
+        """Whether reading on would give something: a line without its end does not, however long it grows.
+
+        Else a file that never holds a newline would pass for one that is not read, and the daemon be restarted for it.
+        """
+        if tail.content.packing is not None:
+            return tail.unread > 0
+        return tail.unread_or_shrunk and (tail.unread > self._limits.line_bytes or tail.has_lines)
 
     def _read(self, inode: Inode, limit: int) -> list[Record]:
         """Return the next records of one file, at most `limit`."""
