@@ -13,8 +13,9 @@ import json
 import os
 import signal
 import sys
-import time
 from pathlib import Path
+
+from fakes import eventually
 
 from soak.lives import MARKER, AlertFile, Life, line, write_config
 from soak.naive_tail import NaiveTail
@@ -97,11 +98,13 @@ def crash(folder: Path, kill_at: int, *, naive: bool) -> dict[str, object]:
 def _work(server: Server, life: Life, folder: Path, life_s: float) -> int:
     """Stop the daemon when all alerts have come or the time is over; return its exit status."""
     alerts = AlertFile(folder / "alerts.jsonl")
-    end = time.monotonic() + life_s
-    while not life.is_over() and len(alerts.ids) < len(ATTACKS) and time.monotonic() < end:
+
+    def is_done() -> bool:
         alerts.look()
         server.go_on(alerted=bool(alerts.ids))
-        time.sleep(0.005)
+        return life.is_over() or len(alerts.ids) == len(ATTACKS)
+
+    eventually(is_done, within_s=life_s)
     return life.stop(within_s=30.0)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import select
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 from artifacts import random_artifact
+from fakes import eventually
 
 from weirlog.daemon import assemble, running
 from weirlog.models.detector import Detector
@@ -106,8 +108,7 @@ class Life:
     def stop(self, within_s: float) -> int:
         """Tell it to end in order, once it can hear it, and return its exit status."""
         end = time.monotonic() + within_s
-        while not (self.is_ready() or self.is_over()) and time.monotonic() < end:
-            time.sleep(0.002)
+        eventually(lambda: self.is_ready() or self.is_over(), within_s)
         self.send(signal.SIGTERM)
         return self.wait(max(0.0, end - time.monotonic()))
 
@@ -117,11 +118,16 @@ class Life:
 
     def wait(self, within_s: float) -> int:
         """Return the exit status, negative for a signal; kill what does not end in time."""
-        end = time.monotonic() + within_s
-        while not self.is_over():
-            if time.monotonic() > end:
+        if not self.is_over():
+            descriptor = os.pidfd_open(self.pid)
+            try:
+                ended, _, _ = select.select([descriptor], [], [], within_s)
+            finally:
+                os.close(descriptor)
+            if not ended:
                 self.send(signal.SIGKILL)
-            time.sleep(0.002)
+            if self.status is None:
+                self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         assert self.status is not None
         return self.status
 

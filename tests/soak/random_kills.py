@@ -17,10 +17,13 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fakes import eventually
+
 from soak.lives import AlertFile, Life, write_config
 from soak.rotating_log import RotatingLog
 
 TICK_S = 0.01
+"""Of the servers that write."""
 LONGEST_LIFE_S = 2.0
 PATIENCE_S = 60.0
 """The last daemon may work off what the others left as long as something comes."""
@@ -74,14 +77,8 @@ def run(folder: Path, *, kills: int, seed: int, lines_per_s: float) -> Outcome:
     for log in logs:
         log.close()
     life = Life(config)
-    known, end = 0, 0.0
-    while any(log.missing for log in logs) and not life.is_over():
-        _look(logs, alerts)
-        if len(alerts.ids) > known or not end:
-            known, end = len(alerts.ids), time.monotonic() + PATIENCE_S
-        if time.monotonic() > end:
-            break
-        time.sleep(TICK_S)
+    while any(log.missing for log in logs) and not life.is_over() and _goes_on(logs, alerts, life):
+        pass
     status = life.stop(within_s=30.0)
     _look(logs, alerts)
     return Outcome(
@@ -101,6 +98,17 @@ def _watch(logs: list[RotatingLog], alerts: AlertFile, life: Life, until: float)
             log.tick(now)
         _look(logs, alerts)
         time.sleep(TICK_S)
+
+
+def _goes_on(logs: list[RotatingLog], alerts: AlertFile, life: Life) -> bool:
+    """Return whether another alert came, or the daemon ended, before patience did."""
+    known = len(alerts.ids)
+
+    def has_news() -> bool:
+        _look(logs, alerts)
+        return life.is_over() or len(alerts.ids) > known
+
+    return eventually(has_news, within_s=PATIENCE_S)
 
 
 def _look(logs: list[RotatingLog], alerts: AlertFile) -> None:

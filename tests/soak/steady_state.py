@@ -23,6 +23,8 @@ from soak.lives import Life, write_config
 from soak.rotating_log import RotatingLog
 
 SAMPLE_S = 1.0
+ASK_S = 0.02
+"""Between two questions how far the daemon is: answers cost it time that is measured here."""
 PROGRESS_S = 60.0
 WARM_UP_S = 120.0
 """Until caches, pools and the outbox have their size; of a short run, its first half."""
@@ -85,7 +87,7 @@ def run(folder: Path, seconds: float) -> Outcome:
         if alerts.exists() and alerts.stat().st_size > ALERTS_BYTES:
             alerts.rename(alerts.with_suffix(".old"))
         log.forget()
-        time.sleep(0.02)
+        time.sleep(ASK_S)
     log.close()
     took_s = time.monotonic() - begun
     status = life.stop(within_s=40.0)
