@@ -68,7 +68,7 @@ class DeliveryWorker:
         self._refusing = False
 
     def run(self, stopping: threading.Event) -> None:
-        """Deliver until `stopping`, then what is left until the deadline or the first failure, then close the sink.
+        """Deliver until `stopping`, then what is left until the deadline, unless the sink fails, then close it.
 
         Blocks all the while; after `stopping` for at most the deadline and one delivery of the sink. What could not
         be delivered stays in the outbox for the next start.
@@ -98,9 +98,10 @@ class DeliveryWorker:
         return bool(entries)
 
     def _drain(self, stopping: threading.Event) -> None:
-        # One failure ends it: what waits is safe, and a sink that is down must not hold up the stop.
+        # One failure ends it, and one before the stop does: what waits is safe, and a sink that is down must not hold up
+        # the stop, least of all one that takes a connection and never answers.
         try:
-            while self.deadline is not None and not self.deadline.passed:
+            while self.failure is None and self.deadline is not None and not self.deadline.passed:
                 entries = self._outbox.pending(self.name, self._sink.max_alerts)
                 if not entries:
                     break

@@ -331,6 +331,15 @@ class TestStop:
             "alerts": 1,
         }
 
+    def test_a_sink_that_was_failing_is_not_tried_again(self, delivery: Delivery) -> None:
+        """Each attempt may take the whole of its time limit, and the next start has time for it."""
+        delivery.take(1)
+        delivery.sink.script = failing(RetryableError("no answer within 10 s"))
+        delivery.worker.deadline = Deadline(delivery.clock, 25.0)
+        delivery.work(attempts=3)
+        assert delivery.sink.attempts == [[1]] * 3
+        assert len(delivery.outbox.pending("a", 9)) == 1
+
 
 def test_a_running_worker_delivers_what_comes_and_stops_when_told(tmp_path: Path) -> None:
     """With the machine's own clock, in a thread of its own, as in the daemon."""
