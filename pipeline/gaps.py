@@ -22,7 +22,8 @@ MAX_GAPS = 256
 TRUNCATED = "truncated"
 """A file was cut off under its reader, and no copy of its former content was found."""
 DELETED = "deleted"
-"""A deleted file was let go with lines unread: its descriptor had been held for as long as is configured."""
+"""A deleted file was let go with lines unread, or while it was still written to: its descriptor had been held for as long
+as is configured."""
 DAMAGED = "damaged"
 """A compressed file ends too early or is corrupt; what came before that was read."""
 REPLACED = "replaced"

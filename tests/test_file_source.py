@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -43,6 +44,37 @@ def test_a_line_counts_once_it_has_its_newline(feed: FileFeed, source: FileSourc
         log.write(b"ne\nnext")
         assert payloads(source, 1) == [b"half a line"]
         assert list(source.poll(0.05)) == []
+
+
+def test_a_file_that_fails_to_be_read_holds_up_no_other_and_is_read_on_when_it_can_be(
+    feed: FileFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad sector, a file server that was restarted."""
+    feed.patterns = [f"{feed.folder}/*"]
+    bad = feed.folder / "bad.log"
+    bad.write_bytes(b"one\n")
+    source = opened(feed)
+    assert payloads(source, 1) == [b"one"]
+    inode, pread = bad.stat().st_ino, PlainContent.pread
+
+    def failing(content: PlainContent, size: int, offset: int) -> bytes:
+        if content.inode == inode and offset + size > len(b"one\n"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return pread(content, size, offset)
+
+    monkeypatch.setattr(PlainContent, "pread", failing)
+    with bad.open("ab") as log:
+        log.write(b"two\nthree\n")
+    feed.write(b"a", b"b")
+    assert payloads(source, 2) == [b"a", b"b"]
+    source.commit()
+    assert feed.metrics.counters["source_errors_total", "source=file-0"] > 0
+    monkeypatch.setattr(PlainContent, "pread", pread)
+    feed.write(b"c")
+    assert sorted(payloads(source, 3)) == [b"c", b"three", b"two"]
+    source.commit()
+    assert feed.gaps == []
+    source.close()
 
 
 def test_half_a_line_survives_a_restart(feed: FileFeed, source: FileSource) -> None:

@@ -198,6 +198,8 @@ def test_a_deleted_file_that_goes_on_growing_is_let_go_all_the_same(feed: FileFe
         # It was seen to be deleted at the first look, 20 s in.
         assert 3600 / 20 <= read_lines <= 3600 / 20 + 2
         assert len(descriptors(feed.folder)) == 1, "the writer's own"
+        source.commit()
+        assert [(gap.reason, gap.position > 0) for gap in feed.gaps] == [("deleted", True)], "what comes later is lost"
     source.close()
 
 

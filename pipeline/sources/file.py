@@ -146,10 +146,20 @@ class FileSource:
         """
         if tail.content.packing is not None:
             return tail.unread > 0
-        return tail.unread_or_shrunk and (tail.unread > self._limits.line_bytes or tail.has_lines)
+        try:
+            return tail.unread_or_shrunk and (tail.unread > self._limits.line_bytes or tail.has_lines)
+        except OSError:
+            return True  # and the next read tells what is wrong
 
     def _read(self, inode: Inode, limit: int) -> list[Record]:
-        """Return the next records of one file, at most `limit`."""
+        """Return the next records of one file, at most `limit`; one that fails to be read is given up, the others go on."""
+        try:
+            return self._read_on(inode, limit)
+        except OSError as error:
+            self._files.give_up(inode, error)
+            return []
+
+    def _read_on(self, inode: Inode, limit: int) -> list[Record]:
         now = self._clock.monotonic()
         if not self._following.decided(inode):
             return []

@@ -207,14 +207,26 @@ class Files:
         self.finished[inode] = mark
 
     def hold_no_longer(self, inode: Inode, now: float) -> None:
-        """Let go of a file that was deleted long ago, whatever is unread or in flight: its disk space waits for it."""
+        """Let go of a file that was deleted long ago, whatever is unread or in flight: its disk space waits for it.
+
+        Where it still grows, as its server was never told to reopen its log, that is a gap of a size that nobody knows.
+        """
         tail = self.tails[inode]
         tail.look(now)
         tail.deleted_since = (tail.deleted_since or now) if tail.is_deleted else None
         if tail.deleted_since is None or now < tail.deleted_since + self.pace.deleted_s:
             return
-        if tail.unread and tail.claims is None:
+        grows = tail.content.packing is None and now < tail.grew_at + self.pace.grace_s
+        if (tail.unread or grows) and tail.claims is None:
             self.gaps.found(Gap(self.source, str(tail.path), tail.key, tail.position, tail.unread, DELETED))
+        self.let_go(inode)
+
+    def give_up(self, inode: Inode, error: OSError) -> None:
+        """Let go of a file that fails to be read, and remember how far it was: a scan opens what stands there anew."""
+        tail = self.tails[inode]
+        self.complaints.about(str(tail.path), str(error))
+        if tail.claims is None:
+            self.marks.keep(tail.mark(self.clock.time(), is_there=False))
         self.let_go(inode)
 
     def let_go(self, inode: Inode) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -75,7 +75,7 @@ class Following:
     @property
     def has_unsaved(self) -> bool:
         """Whether there is something to read in a file whose identity is not durable yet."""
-        return any(self._is_unsaved(tail) for tail in self._files.tails.values())
+        return any(self._asked(tail, self._is_unsaved) for tail in list(self._files.tails.values()))
 
     def close(self) -> None:
         """Let go of everything and remember nothing of it."""
@@ -90,17 +90,25 @@ class Following:
         """Resolve the patterns: find new files, follow renamed ones, notice those that are gone or were rewritten."""
         # Before new files are looked at: one of them may be the copy of a file that was truncated after it was made.
         for inode, tail in list(self._files.tails.items()):
-            if tail.was_rewritten():
+            if self._asked(tail, Tail.was_rewritten):
                 self.start_over(inode, tail.size)
-            else:
-                self._name(tail)
+            elif inode in self._files.tails:
+                self._asked(tail, self._name)
         now = self._files.clock.monotonic()
         present = {self._follow(path, pattern) for path, pattern in matches(patterns)}
         self._files.finished = {inode: mark for inode, mark in self._files.finished.items() if inode in present}
         for inode, tail in list(self._files.tails.items()):
             tail.left_since = None if inode in present else (tail.left_since or now)
-            self._files.hold_no_longer(inode, now)
+            self._asked(tail, lambda tail: self._files.hold_no_longer(tail.inode, now))
         self._search.go_on()
+
+    def _asked(self, tail: Tail, question: Callable[[Tail], object]) -> bool:
+        """Return what `question` says of a file; one that fails to be read is given up, and the others go on."""
+        try:
+            return bool(question(tail))
+        except OSError as error:
+            self._files.give_up(tail.inode, error)
+            return False
 
     def _follow(self, path: str, pattern: str, *, only_known: bool = False) -> Inode | None:
         """Follow the file at `path` from now on; return which one it is, or None when it cannot be read."""
