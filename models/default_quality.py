@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from weirlog.models.artifact import Artifact
-from weirlog.models.corpus import traffic
+from weirlog.models.corpus import Labelled, traffic
+from weirlog.models.corpus.documentation import passages
+from weirlog.models.corpus.traffic import quotations
 from weirlog.models.dataset import Row, read_rows
 from weirlog.models.detector import Detector
 from weirlog.models.engines import engine
-from weirlog.models.quality import judge_attacks, judge_bodies, judge_harmless, mark_attacks, measure_file
+from weirlog.models.quality import FileQuality, judge_attacks, judge_bodies, judge_harmless, mark_attacks, measure_file
 from weirlog.models.quality_page import Quality
 from weirlog.models.samples import Harmless, drawn_harmless, read_attacks, read_harmless
 
@@ -54,8 +56,9 @@ def evaluate_default(artifact: Artifact, files: Sequence[Path], texts: Path | No
     measured = [measure_file(detector, path.name, read_rows([path])) for path in files]
     for name, attack_share, hard_share in (("generated, plain", 0.0, 0.0), ("generated, hard", 0.5, 1.0)):
         drawn = islice(traffic(REPORT_SEED, attack_share=attack_share, hard_share=hard_share), REPORT_ROWS)
-        rows = (Row(made.request, made.label, made.kind, file=name) for made in drawn)
-        measured.append(measure_file(detector, name, rows))
+        measured.append(_measured(detector, name, drawn))
+    quoted = quotations(REPORT_SEED, passages(held_out=True))
+    measured.append(_measured(detector, "quoted passages", islice(quoted, REPORT_ROWS)))
     seen = artifact.training.get("files")
     quality = Quality(
         f"{artifact.name} ({artifact.digest[:12]})",
@@ -73,3 +76,7 @@ def evaluate_default(artifact: Artifact, files: Sequence[Path], texts: Path | No
         bodies=judge_bodies(detector, attacks),
         markings=mark_attacks(detector, attacks),
     )
+
+
+def _measured(detector: Detector, name: str, drawn: Iterable[Labelled]) -> FileQuality:
+    return measure_file(detector, name, (Row(made.request, made.label, made.kind, file=name) for made in drawn))
