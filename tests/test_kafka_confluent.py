@@ -18,14 +18,13 @@ from structlog.testing import capture_logs
 from weirlog.pipeline.errors import StopError
 from weirlog.pipeline.kafka_client import KafkaSecurity, errors, kafka
 from weirlog.pipeline.kafka_log import QUIET_S
+from weirlog.pipeline.librdkafka import Complaints, translated_error, translated_settings
 from weirlog.pipeline.sources.kafka_confluent import (
+    IDLE_INTERVAL_S,
     PLACING_S,
     RESTING_S,
-    Complaints,
     ConfluentConsumer,
     ConfluentConsumers,
-    translated_error,
-    translated_settings,
 )
 from weirlog.pipeline.sources.kafka_consumer import OUTDATED, Moves
 
@@ -152,6 +151,9 @@ class FakeLibrary:
 
     def seek(self, place: Place) -> None:
         self._call("seek", (place.partition, place.offset))
+
+    def list_topics(self, topic: str, timeout: float) -> None:
+        self._call("list_topics", topic)
 
     def committed(self, places: list[Place], timeout: float) -> list[Place]:
         self._call("committed", timeout)
@@ -362,6 +364,33 @@ def test_partitions_that_are_lost_are_told_as_lost(
     library.next_callback = "on_lost", [Place(*P0)]
     consumer.poll(0, 10)
     assert (consumer.assignment(), moves.take(), moves.joining) == (set(), {P0}, True)
+
+
+def test_a_member_without_partitions_learns_that_its_brokers_are_gone_and_recovers(
+    library: FakeLibrary, consumer: ConfluentConsumer, clock: FakeClock
+) -> None:
+    """librdkafka lets go of all partitions once a session has run out, and then just waits."""
+    consumer.poll(0, 10)
+    assert library.called("list_topics") == []
+    clock.advance(IDLE_INTERVAL_S)
+    library.failing["list_topics"] = LibraryError("_TRANSPORT", -195)
+    for _ in range(2):
+        with pytest.raises(errors.KafkaConnectionError):
+            consumer.poll(0, 10)
+    assert len(library.called("poll")) == 3, "it goes on polling, by which it joins again"
+    library.failing.clear()
+    consumer.poll(0, 10)
+    consumer.poll(0, 10)
+    assert library.called("list_topics") == ["log"] * 3
+
+
+def test_a_member_with_partitions_asks_nothing_of_its_own(
+    library: FakeLibrary, consumer: ConfluentConsumer, clock: FakeClock
+) -> None:
+    assign(library, consumer, P0)
+    clock.advance(IDLE_INTERVAL_S)
+    consumer.poll(0, 10)
+    assert library.called("list_topics") == []
 
 
 def test_a_short_pause_asks_for_nothing_and_a_long_one_keeps_the_membership(
