@@ -1,24 +1,19 @@
-"""librdkafka behind the calls of kafka-python: settings and errors, and how partitions go, over a library in memory.
+"""librdkafka behind the calls of kafka-python, over a library in memory: how partitions, messages and commits go.
 
-What librdkafka itself makes of it is tested in `integration/test_kafka.py` and `integration/test_kafka_confluent.py`.
+What librdkafka itself makes of it is tested in `integration/test_kafka.py` and `integration/test_kafka_clients.py`.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from fakes import FakeClock
-from structlog.testing import capture_logs
+from librdkafka_in_memory import PLAIN, SETTINGS, FakeLibrary, LibraryError, LibraryMessage, Place
 
 from weirlog.pipeline.errors import StopError
 from weirlog.pipeline.kafka_client import KafkaSecurity, errors, kafka
-from weirlog.pipeline.kafka_log import QUIET_S
-from weirlog.pipeline.librdkafka import Complaints, translated_error, translated_settings
 from weirlog.pipeline.sources.kafka_confluent import (
     IDLE_INTERVAL_S,
     PLACING_S,
@@ -26,143 +21,9 @@ from weirlog.pipeline.sources.kafka_confluent import (
     ConfluentConsumer,
     ConfluentConsumers,
 )
-from weirlog.pipeline.sources.kafka_consumer import OUTDATED, Moves
+from weirlog.pipeline.sources.kafka_consumer import Moves
 
 P0, P1 = kafka.TopicPartition("log", 0), kafka.TopicPartition("log", 1)
-SETTINGS: dict[str, Any] = {
-    "bootstrap_servers": ["one:9092", "two:9092"],
-    "bootstrap_timeout_ms": 1000,
-    "client_id": "weirlog-source-k",
-    "group_id": "weirlog",
-    "enable_auto_commit": False,
-    "fetch_max_bytes": 8 * 1024**2,
-}
-PLAIN = KafkaSecurity()
-
-
-@dataclass(frozen=True)
-class LibraryError:
-    """As confluent_kafka.KafkaError."""
-
-    named: str
-    number: int = -1
-    text: str = "something"
-    is_fatal: bool = False
-
-    def name(self) -> str:
-        return self.named
-
-    def code(self) -> int:
-        return self.number
-
-    def str(self) -> str:
-        return self.text
-
-    def fatal(self) -> bool:
-        return self.is_fatal
-
-
-class LibraryException(Exception):  # noqa: N818 - the library's name
-    """As confluent_kafka.KafkaException."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """As confluent_kafka.TopicPartition."""
-
-    topic: str
-    partition: int
-    offset: int = -1001
-    error: LibraryError | None = None
-
-
-@dataclass(frozen=True)
-class LibraryMessage:
-    number: int
-    failure: LibraryError | None = None
-
-    def error(self) -> LibraryError | None:
-        return self.failure
-
-    def topic(self) -> str:
-        return "log"
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return self.number
-
-    def value(self) -> bytes:
-        return b"%d" % self.number
-
-
-@dataclass
-class FakeLibrary:
-    """As the package confluent_kafka, with one consumer. `failing` names the calls that fail, and how."""
-
-    calls: list[tuple[str, object]] = field(default_factory=list)
-    failing: dict[str, LibraryError] = field(default_factory=dict)
-    queue: list[LibraryMessage] = field(default_factory=list)
-    callbacks: dict[str, Callable[..., None]] = field(default_factory=dict)
-    answer: list[Place] = field(default_factory=list)
-    next_callback: tuple[str, list[Place]] | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    KafkaException = LibraryException
-    TopicPartition = Place
-
-    def Consumer(self, settings: dict[str, Any], *, logger: object) -> FakeLibrary:  # noqa: N802 - the library's name
-        self.settings = settings
-        return self
-
-    def called(self, name: str) -> list[object]:
-        return [argument for call, argument in self.calls if call == name]
-
-    def _call(self, name: str, argument: object) -> None:
-        self.calls.append((name, argument))
-        if name in self.failing:
-            raise LibraryException(self.failing[name])
-
-    def subscribe(self, topics: list[str], **callbacks: Callable[..., None]) -> None:
-        self.callbacks = callbacks
-
-    def poll(self, timeout_s: float) -> LibraryMessage | None:
-        self._call("poll", timeout_s)
-        if self.next_callback is not None:
-            name, places = self.next_callback
-            self.next_callback = None
-            self.callbacks[name](self, places)
-        return self.queue.pop(0) if self.queue else None
-
-    def consume(self, count: int, timeout_s: float) -> list[LibraryMessage]:
-        self._call("consume", count)
-        found, self.queue = self.queue[:count], self.queue[count:]
-        return found
-
-    def assign(self, places: list[Place]) -> None:
-        self._call("assign", places)
-
-    def pause(self, places: list[Place]) -> None:
-        self._call("pause", [place.partition for place in places])
-
-    def resume(self, places: list[Place]) -> None:
-        self._call("resume", [place.partition for place in places])
-
-    def seek(self, place: Place) -> None:
-        self._call("seek", (place.partition, place.offset))
-
-    def list_topics(self, topic: str, timeout: float) -> None:
-        self._call("list_topics", topic)
-
-    def committed(self, places: list[Place], timeout: float) -> list[Place]:
-        self._call("committed", timeout)
-        return self.answer
-
-    def commit(self, *, offsets: list[Place], asynchronous: bool) -> list[Place]:
-        assert asynchronous is False
-        self._call("commit", offsets)
-        return self.answer
 
 
 @pytest.fixture
@@ -197,46 +58,7 @@ def offsets(polled: object) -> list[int]:
     return [message.offset for messages in polled.values() for message in messages]
 
 
-# --- settings ---
-
-
-def test_nothing_is_committed_by_itself_and_what_is_fetched_ahead_is_bounded() -> None:
-    found = translated_settings(SETTINGS, PLAIN)
-    assert found["bootstrap.servers"] == "one:9092,two:9092"
-    assert found["enable.auto.commit"] is False
-    assert found["enable.auto.offset.store"] is False
-    assert found["queued.max.messages.kbytes"] == 8192
-    assert found["fetch.max.bytes"] == 8 * 1024**2
-
-
-def test_a_setting_without_counterpart_is_refused_by_name() -> None:
-    with pytest.raises(errors.KafkaConfigurationError, match="does not know the settings metrics_enabled"):
-        translated_settings(SETTINGS | {"metrics_enabled": True}, PLAIN)
-
-
-def test_security_is_told_in_librdkafkas_words() -> None:
-    security = KafkaSecurity("SASL_SSL", "SCRAM-SHA-512", "weirlog", "secret", "ca.pem", "cert.pem", "key.pem")
-    found = translated_settings(SETTINGS | {"ssl_context": object(), "sasl_mechanism": "SCRAM-SHA-512"}, security)
-    expected = {
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": "weirlog",
-        "sasl.password": "secret",
-        "ssl.ca.location": "ca.pem",
-        "ssl.certificate.location": "cert.pem",
-        "ssl.key.location": "key.pem",
-        "enable.ssl.certificate.verification": True,
-        "ssl.endpoint.identification.algorithm": "https",
-    }
-    assert expected.items() <= found.items()
-    assert "ssl.key.password" not in found, "the password is that of SASL"
-
-
-def test_without_sasl_the_password_is_the_keys() -> None:
-    security = KafkaSecurity("SSL", password="secret", cert_file="cert.pem", key_file="key.pem")
-    found = translated_settings(SETTINGS, security)
-    assert found["ssl.key.password"] == "secret"
-    assert not [name for name in found if name.startswith("sasl.")]
+# --- making one ---
 
 
 def test_librdkafka_knows_every_setting() -> None:
@@ -267,31 +89,6 @@ def test_without_its_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     with pytest.raises(StopError, match=r"pip install 'weirlog\[confluent\]'.*kafka-python"):
         ConfluentConsumers(None, FakeClock())(**SETTINGS)
-
-
-# --- errors ---
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (LibraryError("ILLEGAL_GENERATION", 22), OUTDATED),
-        (LibraryError("UNKNOWN_MEMBER_ID", 25), OUTDATED),
-        (LibraryError("REBALANCE_IN_PROGRESS", 27), OUTDATED),
-        (LibraryError("_ASSIGNMENT_LOST", -142), OUTDATED),
-        (LibraryError("TOPIC_AUTHORIZATION_FAILED", 29), errors.TopicAuthorizationFailedError),
-        (LibraryError("_AUTHENTICATION", -169), errors.SaslAuthenticationFailedError),
-        (LibraryError("_TRANSPORT", -195), errors.KafkaConnectionError),
-        (LibraryError("_WAIT_COORD", -180), errors.KafkaTimeoutError),
-        (LibraryError("_STATE", -172), errors.KafkaError),
-        (LibraryError("_STATE", -172, is_fatal=True), errors.KafkaConfigurationError),
-    ],
-    ids=lambda value: value.named if isinstance(value, LibraryError) else "",
-)
-def test_an_error_means_what_that_of_kafka_python_means(error: LibraryError, expected: Any) -> None:
-    found = translated_error(error)
-    assert isinstance(found, expected)
-    assert f"{error.named}: something" in str(found)
 
 
 # --- partitions ---
@@ -499,40 +296,3 @@ def test_a_group_without_position_has_none(
 
 def places(positions: dict[kafka.TopicPartition, int]) -> dict[kafka.TopicPartition, Any]:
     return {partition: kafka.OffsetAndMetadata(position, "", -1) for partition, position in positions.items()}
-
-
-# --- complaints ---
-
-
-def told(act: Callable[[], None]) -> Sequence[Any]:
-    with capture_logs() as lines:
-        act()
-    return lines
-
-
-def test_a_refusal_stays_the_reason_whatever_comes_after_it(clock: FakeClock) -> None:
-    complaints = Complaints("client", clock)
-    complaints.hear(LibraryError("_AUTHENTICATION", -169, "wrong password"))
-    complaints.hear(LibraryError("_TRANSPORT", -195))
-    complaints.hear(LibraryError("_ALL_BROKERS_DOWN", -187))
-    assert isinstance(complaints.reason, errors.SaslAuthenticationFailedError)
-    complaints.forget()
-    assert complaints.reason is None
-
-
-def test_a_complaint_is_told_once_in_a_while(clock: FakeClock) -> None:
-    """librdkafka complains with each attempt to connect."""
-    complaints = Complaints("client", clock)
-
-    def complain() -> None:
-        complaints.log(logging.ERROR, "%s [%s] %s", "FAIL", "rdkafka#consumer-1", "connection refused")
-
-    assert [line["reason"] for line in told(complain)] == ["connection refused"]
-    assert told(complain) == []
-    clock.advance(QUIET_S)
-    assert len(told(complain)) == 1
-
-
-def test_what_is_no_complaint_is_not_told(clock: FakeClock) -> None:
-    complaints = Complaints("client", clock)
-    assert told(lambda: complaints.log(logging.INFO, "%s [%s] %s", "REQTMOUT", "rdkafka#consumer-1", "late")) == []
