@@ -161,6 +161,7 @@ def test_partitions_that_are_lost_are_told_as_lost(
     library.next_callback = "on_lost", [Place(*P0)]
     consumer.poll(0, 10)
     assert (consumer.assignment(), moves.take(), moves.joining) == (set(), {P0}, True)
+    assert library.called("list_topics") == ["log"], "whether the brokers are there is asked at once"
 
 
 def test_a_member_without_partitions_learns_that_its_brokers_are_gone_and_recovers(

@@ -113,7 +113,7 @@ class ConfluentConsumer:
             list(topics),
             on_assign=partial(self._on_assign, listener),
             on_revoke=partial(self._on_taken, listener.on_partitions_revoked),
-            on_lost=partial(self._on_taken, listener.on_partitions_lost),
+            on_lost=partial(self._on_lost, listener),
         )
 
     def partitions_for_topic(self, topic: str) -> set[int] | None:
@@ -239,6 +239,10 @@ class ConfluentConsumer:
         partitions = {TopicPartition(one.topic, one.partition) for one in taken}
         self._let_go(partitions)
         told(partitions)
+
+    def _on_lost(self, listener: kafka.ConsumerRebalanceListener, consumer: object, lost: Iterable[Any]) -> None:
+        self._on_taken(listener.on_partitions_lost, consumer, lost)
+        self._idle = Deadline(self._clock, 0.0)  # most often the brokers are gone: to be known at once
 
     def _let_go(self, partitions: set[TopicPartition]) -> None:
         for held in (self._assigned, self._placed, self._flowing, self._paused):
