@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from weirlog.models.corpus import traffic
+from weirlog.models.corpus.documentation import passages
 from weirlog.models.corpus.encodings import ENCODINGS, PLAIN
+from weirlog.models.corpus.traffic import quotations
 from weirlog.models.default_quality import ATTACKS_FILE, REPORT_SEED, harmless_texts
 from weirlog.models.default_thresholds import PLAIN_FALSE_ALERT_RATE
 from weirlog.models.detector import load_detector
@@ -20,6 +22,7 @@ from weirlog.models.samples import FORMS, UPLOAD, read_attacks
 
 HERE = Path(__file__).parent
 HARMLESS_FLAGGED = 0.03
+PASSAGES_FLAGGED = 0.01
 FOUND_PLAIN = 0.97
 FOUND_ENCODED = 0.90
 NAMED = 0.90
@@ -60,7 +63,6 @@ def test_every_kind_that_the_model_names_is_measured(detector, attacks):
     assert {attack.kind for attack in attacks} == set(detector.kinds)
 
 
-@short_of("3.8 % (19 of 500; 2.4–5.9) are flagged: shell in prose, code, SQL homework, quoted headers")
 def test_few_harmless_texts_that_look_like_attacks_are_flagged(detector):
     texts = [text for group in harmless_texts(HERE).values() for text in group]
     flagged = share(judge_harmless(detector, texts), lambda each: each.flagged)
@@ -69,7 +71,8 @@ def test_few_harmless_texts_that_look_like_attacks_are_flagged(detector):
 
 
 @short_of(
-    "92.1 % (677 of 735; 89.9–93.8) are found; least of probe 3 of 17, ssrf 38 of 48, code 36 of 45, rfi 41 of 48"
+    "94.3 % (693 of 735; 92.4–95.7) are found; least of probe 14 of 17, ssrf 40 of 48, code 38 of 45, "
+    "deserialization 44 of 51"
 )
 def test_attacks_are_found_as_they_are_written(judged):
     assert found(judged, PLAIN).value >= FOUND_PLAIN, told(found(judged, PLAIN))
@@ -79,6 +82,13 @@ def test_attacks_are_found_as_they_are_written(judged):
 def test_attacks_are_found_in_a_single_encoding(judged, encoding):
     assert found(judged, encoding).of > 40
     assert found(judged, encoding).value >= FOUND_ENCODED, told(found(judged, encoding))
+
+
+def test_few_written_passages_that_were_held_out_are_flagged(detector):
+    drawn = islice(quotations(REPORT_SEED, passages(held_out=True)), 3_000)
+    verdicts = detector.classify([made.request for made in drawn])
+    flagged = Share(sum(verdict.is_attack for verdict in verdicts), len(verdicts))
+    assert flagged.value <= PASSAGES_FLAGGED, told(flagged)
 
 
 def test_attacks_that_are_found_are_named_rightly(judged):
@@ -95,7 +105,7 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
 @pytest.mark.parametrize(
     "form",
     [
-        pytest.param("json", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
+        "json",
         pytest.param("form", marks=short_of("91.7 % (44 of 48; 80.4–96.7)")),
         pytest.param("text", marks=short_of("89.6 % (43 of 48; 77.8–95.5)")),
     ],
