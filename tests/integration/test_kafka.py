@@ -31,7 +31,7 @@ from weirlog.pipeline.timing import SystemClock
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # see `_collect_sockets`
+    pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning"),  # see `_collect_sockets`
 ]
 
 Unused = Callable[[str], str]
@@ -253,7 +253,7 @@ def test_a_wrong_password_stops_the_source_and_is_told_by_the_sink(
     topic = unused("log")
     kafka.create_topic(topic, 1)
     wrong = KafkaSecurity("SASL_PLAINTEXT", "PLAIN", USER, "wrong")
-    quick = {"bootstrap_timeout_ms": 5000}
+    quick = {"bootstrap_timeout_ms": 10_000}  # a busy broker takes its time before it refuses
     with pytest.raises(StopError, match="refused") as stopped:
         source_of(kafka.sasl_brokers, topic, "group", client, security=wrong, settings=quick).open()
     assert "wrong" not in str(stopped.value)

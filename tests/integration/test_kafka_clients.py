@@ -27,7 +27,7 @@ from weirlog.pipeline.timing import Clock, SystemClock
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # see `_collect_sockets`
+    pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning"),  # see `_collect_sockets`
 ]
 
 
