@@ -22,10 +22,8 @@ OUTDATED = (
 class Message(Protocol):
     """What is used of a message."""
 
-    @property
-    def offset(self) -> int: ...
-    @property
-    def value(self) -> bytes | None: ...
+    offset: int
+    value: bytes | None
 
 
 class Consumer(Protocol):
