@@ -18,7 +18,7 @@ from weirlog.models.dataset import read_rows
 from weirlog.models.engines import FloatArray, engine
 from weirlog.models.evaluation import evaluate
 from weirlog.models.kind_scale import KindScale
-from weirlog.models.pool import HOSTS, SCORED_AT_ONCE, Pool, add_generated, add_long, add_rows
+from weirlog.models.pool import HOSTS, Pool, add_generated, add_long, add_rows
 from weirlog.models.request import JSON
 from weirlog.models.training import threshold_at
 from weirlog.models.windows import cut
@@ -32,6 +32,7 @@ CALIBRATION_SEED: Final = 50_021
 """Of the generated rows whose scores become the table of false-positive rates."""
 CALIBRATION_ROWS: Final = 250_000
 """A rate of 5e-5 is then counted from ten requests; scoring them takes two minutes."""
+SCORED_AT_ONCE: Final = 20_000
 FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts."""
 PLAIN_FALSE_ALERT_RATE: Final = 1e-4
@@ -97,11 +98,14 @@ def with_thresholds(artifact: Artifact, plain: Sequence[str], hosts: Sequence[st
 
 
 def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:
-    """Return (n,) probabilities with the fastest engine, as a detector gives them."""
-    windows = cut(artifact.tokenizer.encode(texts), artifact.network.sequence)
+    """Return (n,) probabilities with the fastest engine, as a detector gives them; memory does not grow with n."""
+    fastest = engine("auto", artifact)
     scale = KindScale(artifact.kinds, artifact.threshold, artifact.kind_thresholds)
-    probability, _ = windows.worst(scale.probability(engine("auto", artifact).score(windows.batch)))
-    return probability
+    parts = []
+    for at in range(0, len(texts), SCORED_AT_ONCE):
+        windows = cut(artifact.tokenizer.encode(texts[at : at + SCORED_AT_ONCE]), artifact.network.sequence)
+        parts.append(windows.worst(scale.probability(fastest.score(windows.batch)))[0])
+    return np.concatenate(parts)
 
 
 def calibrate_default(artifact: Artifact, hosts: Sequence[str], rows: int) -> Calibration:
@@ -116,9 +120,5 @@ def calibrate_default(artifact: Artifact, hosts: Sequence[str], rows: int) -> Ca
     """
     pool = Pool()
     add_generated(pool, traffic(CALIBRATION_SEED, attack_share=0.0, hard_share=0.0), rows, "generated")
-    parts = {
-        group: [score_texts(artifact, texts[at : at + SCORED_AT_ONCE]) for at in range(0, len(texts), SCORED_AT_ONCE)]
-        for group, texts in (("generated", pool.texts), (HOSTS, hosts))
-        if texts
-    }
-    return calibrate({group: np.concatenate(part) for group, part in parts.items()})
+    groups = (("generated", pool.texts), (HOSTS, hosts))
+    return calibrate({group: score_texts(artifact, texts) for group, texts in groups if texts})

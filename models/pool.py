@@ -49,7 +49,6 @@ MINED_SHARE: Final = 0.04
 """Of all generated rows: so many of either class are kept for being hard."""
 HOPELESS: Final = 0.03
 CERTAIN: Final = 0.9
-SCORED_AT_ONCE: Final = 20_000
 _HOST: Final = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -146,9 +145,7 @@ def add_mined(
     """
     fresh = Pool()
     add_generated(fresh, traffic(seed, attack_share=MINED_ATTACKS, passages=passages), count, group)
-    scores = np.concatenate(
-        [score(fresh.texts[at : at + SCORED_AT_ONCE]) for at in range(0, len(fresh.texts), SCORED_AT_ONCE)]
-    )
+    scores = score(fresh.texts)
     attack = np.asarray(fresh.labels) > 0
     # What is scored as harmless without any doubt is an attack that cannot be told from its text: a lone quote, `a=1`.
     doubtful = (scores > HOPELESS) & (scores < CERTAIN)

@@ -63,7 +63,7 @@ class Following:
         """Return the marks of followed files, with `seen` 0, and of all others."""
         decided = [tail for tail in self._files.tails.values() if tail.claims is None]
         for tail in decided:
-            if self._name(tail):
+            if self._files.name(tail):
                 self._part_from_former(tail)
         return [tail.mark(0.0) for tail in decided], self._files.marks.fresh(self._files.clock.time())
 
@@ -93,7 +93,7 @@ class Following:
             if self._asked(tail, Tail.was_rewritten):
                 self.start_over(inode, tail.size)
             elif inode in self._files.tails:
-                self._asked(tail, self._name)
+                self._asked(tail, self._files.name)
         now = self._files.clock.monotonic()
         present = {self._follow(path, pattern) for path, pattern in matches(patterns)}
         self._files.finished = {inode: mark for inode, mark in self._files.finished.items() if inode in present}
@@ -171,19 +171,11 @@ class Following:
     def _is_unsaved(self, tail: Tail) -> bool:
         if not tail.is_proven and tail.is_named:
             tail.prove()
-        return not tail.is_saved and self._name(tail)
-
-    def _name(self, tail: Tail) -> bool:
-        """Give the records of a new file their identity, once there is a whole line; return whether they have one."""
-        if tail.is_named:
-            return True
-        return self._files.name(tail)
+        return not tail.is_saved and self._files.name(tail)
 
     def _part_from_former(self, tail: Tail) -> None:
         """Let the mark go that a file left which was removed unseen, where this one has its inode and first line."""
-        if self._files.marks.holds(tail.content.inode, tail.fingerprint):
-            former = self._files.marks.take(tail.content.inode, tail.fingerprint)
-            assert former is not None
+        if (former := self._files.marks.pop(tail.content.inode, tail.fingerprint)) is not None:
             self._search.disown(former)
 
     def _begin(self, tail: Tail, pattern: str) -> bool:
@@ -209,7 +201,7 @@ class Following:
         """
         tail = self._files.tails[inode]
         if tail.fingerprint:
-            self._name(tail)
+            self._files.name(tail)
         lost_bytes = max(0, size_before - tail.position) if tail.content.packing is None else 0
         gap = Gap(self._files.source, str(tail.path), tail.key, tail.position, lost_bytes, TRUNCATED)
         fresh = self._files.fresh(tail)

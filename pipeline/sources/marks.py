@@ -44,10 +44,11 @@ class Marks:
 
         A mark without a fingerprint fits whatever its inode holds now: nothing had been read of that file.
         """
-        return self._marks.pop((inode, 0, 0, fingerprint), None) or self._marks.pop((inode, 0, 0, ""), None)
+        return self.pop(inode, fingerprint) or self.pop(inode, "")
 
-    def holds(self, inode: int, fingerprint: str) -> bool:
-        return (inode, 0, 0, fingerprint) in self._marks
+    def pop(self, inode: int, fingerprint: str) -> Mark | None:
+        """Return and forget the mark of just this inode and first line, or None."""
+        return self._marks.pop((inode, 0, 0, fingerprint), None)
 
     def __contains__(self, mark: Mark) -> bool:
         return self._marks.get(_key(mark)) == mark

@@ -197,15 +197,13 @@ class Search:
 
     def _is_known(self, tail: Tail) -> bool:
         """Whether a file has been read, for its inode and first line, or the former holder of that inode is let go."""
-        inode, marks = tail.content.inode, self._files.marks
-        if not marks.holds(inode, tail.fingerprint):
+        mark = self._files.marks.pop(tail.content.inode, tail.fingerprint)
+        if mark is None:
             return False
-        mark = marks.take(inode, tail.fingerprint)
-        assert mark is not None
         if tail.content.packing is None and not self.is_its_own(tail, mark):
             self.disown(mark)
             return False
-        marks.keep(mark)
+        self._files.marks.keep(mark)
         return True
 
     def _taken(self, claims: Claims, asked: Sequence[Mark]) -> Mark | None:
