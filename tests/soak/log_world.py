@@ -246,7 +246,8 @@ class LogWorld:
     def _source_of(self, record: Record) -> tuple[LogFile, Line]:
         """Return where a record comes from; of copies of one line, that whose partition it names.
 
-        Pieces of lines are as short as they like, and then alike: they come of files that are finished.
+        Pieces of lines are as short as they like, and then alike: they come of files that are finished, and rather of
+        one that other lines of their partition came of.
         """
         position, key = record.receipt.position, record.partition.key
         at = [(file, line) for file in self.held if (line := file.line_at(position)) is not None]
@@ -256,7 +257,13 @@ class LogWorld:
             if self._may_be(record, line) and (line.end is not None or self.logs.may_seem_finished(file))
         ]
         assert found, f"{record.payload!r} ends at {position} in no file, or may yet grow there"
-        return min(found, key=lambda one: (one[1].end is None, one[1].key != key, one[1].key is not None))
+
+        def doubt(one: tuple[LogFile, Line]) -> tuple[bool, ...]:
+            file, line = one
+            strange = all(other.key != key for other in file.lines)
+            return line.end is None, line.key != key, strange, line.key is not None
+
+        return min(found, key=doubt)
 
     def _may_be(self, record: Record, line: Line) -> bool:
         """Whether a record is the line, or a piece of one that was not ended or was torn before."""
