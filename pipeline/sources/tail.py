@@ -11,17 +11,14 @@ from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.records import Partition, Position, Receipt, Record
 from weirlog.pipeline.sources.checkpoint import Mark, partition_key
 from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
-from weirlog.pipeline.sources.identity import Claims, before, fingerprint, first_line_bytes, hash_before, points_of
+from weirlog.pipeline.sources.identity import Claims, before, fingerprint, hash_before, points_of
+from weirlog.pipeline.sources.trail import Trail
 
 FLAWED_BYTES = 1024
 """How much of a line that is too long is kept for the dead letters."""
 SKIP_BYTES = 256 << 10
 SKIP_READS = 64
 """One poll skips at most 16 MiB of a line without end, or of empty lines: its thread has other things to do."""
-TRAIL_LIMIT = 12
-"""Earlier positions that are remembered of a file, some 30 bytes each in the checkpoint."""
-THINNED = 8
-"""Of so many of the oldest every second one goes when there are too many: the last seconds densely, hours sparsely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +85,7 @@ class Tail:
         self._limits = limits
         self._origin = 0
         self._generation: int | None = None
-        self._trail: list[tuple[Position, str]] = []
-        self._witness: tuple[Position, str] = (0, "")  # the furthest point that is known, perhaps behind the position
-        self._first_line = 0
+        self._trail = Trail(content)
         self._ledger: Ledger | None = None
         self._place(0)
 
@@ -103,14 +98,12 @@ class Tail:
         """
         self.claims = None
         self._saved_proof = None
-        self._origin, self._generation, self._trail, self._witness = 0, None, [], (0, "")
+        self._origin, self._generation, self._trail = 0, None, Trail(self.content)
         if of is not None and of.fingerprint:
             origin = of.origin or of.inode
             self._origin = 0 if origin == self.content.inode else origin
             self._generation = of.generation
-            points = [point for point in points_of(of) if self.content.reaches(point[0])]
-            self._trail = [point for point in points if point[0] <= position]
-            self._witness = max(points, default=(0, ""))
+            self._trail = Trail(self.content, points_of(of), position)
         self._place(position)
 
     def name(self, generation: int) -> None:
@@ -123,15 +116,8 @@ class Tail:
 
         Logs that begin with a header all have the same first line: of such a file nothing more may be handed out.
         """
-        if self.is_proven or self.was_rewritten():
-            return
-        near = before(self.content, self._position)
-        # What is not written yet may be zeros.
-        lines = self.content.pread(self._limits.read_bytes + BEFORE_BYTES, self._position).rstrip(b"\0")
-        end = lines.rfind(b"\n") + 1
-        if self._position + end <= self._first_line:
-            end = len(lines)
-        self._witness = (self._position + end, hash_before((near + lines[:end])[-BEFORE_BYTES:]))
+        if not self.is_proven and not self.was_rewritten():
+            self._trail.look_ahead(self._position, self._limits.read_bytes)
 
     @property
     def is_saved(self) -> bool:
@@ -171,9 +157,7 @@ class Tail:
     @property
     def is_proven(self) -> bool:
         """Whether the furthest point by which the file is known lies behind its first line."""
-        self._first_line = self._first_line or first_line_bytes(self.content)
-        furthest = max(self._witness[0], self._trail[-1][0] if self._trail else 0)
-        return furthest > self._first_line > 0
+        return self._trail.is_proven
 
     @property
     def is_named(self) -> bool:
@@ -238,11 +222,7 @@ class Tail:
         # Logs that begin with a header all have the same first line.
         if self._before is not None and before(self.content, self._position) != self._before:
             return True
-        ahead, hashed = self._witness
-        return ahead >= self._position and bool(hashed) and not self._has(ahead, hashed)
-
-    def _has(self, position: Position, hashed: str) -> bool:
-        return self.content.reaches(position) and hash_before(before(self.content, position)) == hashed
+        return not self._trail.holds_ahead(self._position)
 
     def mark(self, now: float, *, ended: bool = False, is_there: bool = True) -> Mark:
         """Return how far every line is settled, empty ones included.
@@ -265,24 +245,18 @@ class Tail:
             ended,
             self.content.status().st_size if ended and self.content.packing is not None else 0,
             self._generation or 0,
-            () if ended else self._points,
+            () if ended else self._trail.points,
         )
 
     def close(self) -> None:
         self.content.close()
-
-    @property
-    def _points(self) -> tuple[tuple[Position, str], ...]:
-        """The trail, and the furthest point that is known where that lies behind it."""
-        last = self._trail[-1][0] if self._trail else 0
-        return (*self._trail, self._witness) if self._witness[0] > last else tuple(self._trail)
 
     def _hash_before(self, position: Position, *, is_there: bool) -> str:
         if position == self._position and self._before is not None:
             return hash_before(self._before)
         if not is_there or self.content.packing is not None:
             # Gone, or it would have to be unpacked again for it.
-            return dict(self._points).get(position, "")
+            return dict(self._trail.points).get(position, "")
         return hash_before(before(self.content, position))
 
     def read(self, now: float, limit: int = 0) -> list[Record]:
@@ -350,9 +324,7 @@ class Tail:
     def _move_to(self, position: Position, behind: bytes | None = None) -> None:
         self._cursor = self._position = position
         self._before = before(self.content, position) if behind is None else behind
-        self._trail.append((position, hash_before(self._before)))
-        if len(self._trail) > TRAIL_LIMIT:
-            self._trail[:THINNED] = self._trail[:THINNED:2]
+        self._trail.passed(position, self._before)
 
     def _skip(self, now: float) -> list[Record]:
         """Go on skipping a line that is too long; return it, flawed, once its end is found."""

@@ -1,0 +1,71 @@
+"""By what a followed file is known: places of which it is remembered what stood before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from weirlog.pipeline.records import Position
+from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
+from weirlog.pipeline.sources.identity import before, first_line_bytes, hash_before
+
+TRAIL_LIMIT = 12
+"""Earlier positions that are remembered of a file, some 30 bytes each in the checkpoint."""
+THINNED = 8
+"""Of so many of the oldest every second one goes when there are too many: the last seconds densely, hours sparsely."""
+
+
+class Trail:
+    """The places that were passed in one file, and the furthest one that is known, which may lie ahead of its reader.
+
+    Logs that begin with a header all have the same first line: a place behind it tells them apart.
+
+    Args:
+        content: of the file.
+        points: positions, and hashes of what stood before them, that are remembered of it.
+        position: where it is read on; points behind that lie ahead.
+    """
+
+    def __init__(self, content: Content, points: Iterable[tuple[Position, str]] = (), position: Position = 0) -> None:
+        reached = sorted(point for point in points if content.reaches(point[0]))
+        self._content = content
+        self._passed = [point for point in reached if point[0] <= position]
+        self._furthest: tuple[Position, str] = max(reached, default=(0, ""))
+        self._first_line = 0
+
+    @property
+    def points(self) -> tuple[tuple[Position, str], ...]:
+        """Those that were passed, and the furthest one where that lies ahead of them."""
+        return (*self._passed, self._furthest) if self._furthest[0] > self._last_passed else tuple(self._passed)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the furthest point by which the file is known lies behind its first line."""
+        self._first_line = self._first_line or first_line_bytes(self._content)
+        return max(self._last_passed, self._furthest[0]) > self._first_line > 0
+
+    @property
+    def _last_passed(self) -> Position:
+        return self._passed[-1][0] if self._passed else 0
+
+    def passed(self, position: Position, behind: bytes) -> None:
+        """Remember that `behind` stands before `position`, to which it was read."""
+        self._passed.append((position, hash_before(behind)))
+        if len(self._passed) > TRAIL_LIMIT:
+            self._passed[:THINNED] = self._passed[:THINNED:2]
+
+    def look_ahead(self, position: Position, limit: int) -> None:
+        """Look for a place behind the first line, within `limit` bytes after `position`: whole lines if there are any."""
+        near = before(self._content, position)
+        # What is not written yet may be zeros.
+        lines = self._content.pread(limit + BEFORE_BYTES, position).rstrip(b"\0")
+        end = lines.rfind(b"\n") + 1
+        if position + end <= self._first_line:
+            end = len(lines)
+        self._furthest = (position + end, hash_before((near + lines[:end])[-BEFORE_BYTES:]))
+
+    def holds_ahead(self, position: Position) -> bool:
+        """Whether the file is still what it was at the furthest point, where that does not lie before `position`."""
+        ahead, hashed = self._furthest
+        if ahead < position or not hashed:
+            return True
+        return self._content.reaches(ahead) and hash_before(before(self._content, ahead)) == hashed
