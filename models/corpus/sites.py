@@ -49,6 +49,10 @@ _ASSETS: Final = (
 )
 
 
+ODDLY_ASKED: Final = 0.03
+"""Share of requests whose address is odd: no name before a value, a session in the path, an empty segment."""
+
+
 @dataclass(slots=True)
 class Draft:
     """A request being made; `values` are changed in place, then it is frozen into a Request."""
@@ -300,9 +304,29 @@ _SITES: Final[tuple[Callable[[Chance], Draft], ...]] = (
 )  # fmt: skip
 
 
+def _nameless(chance: Chance) -> str:
+    """Return what stands in a query in place of a name: the address to go on to, a number that defeats caches, a page."""
+    return chance.pick((values.url, values.url, values.token, values.word, values.file_path, values.email, values.slug, values.invented, values.date))(
+        chance
+    ) if chance.maybe(0.7) else str(chance.number(10**9, 2 * 10**12))  # fmt: skip
+
+
+def _oddly_asked(draft: Draft, chance: Chance) -> None:
+    """Let an address look as those of old or careless sites do."""
+    match chance.number(0, 3):
+        case 0 | 1:
+            draft.query[_nameless(chance)] = ""
+        case 2 if draft.path:
+            draft.path[-1] += chance.pick((";jsessionid=", ";sid=", ";v=")) + values.token(chance)
+        case _:
+            draft.path.insert(chance.number(0, len(draft.path)), chance.pick(("", "", values.url(chance), ".", "*~1*")))
+
+
 def site_request(chance: Chance) -> Draft:
     """Return a request of a random application, harmless throughout."""
     draft = chance.pick(_SITES)(chance)
+    if chance.maybe(ODDLY_ASKED):
+        _oddly_asked(draft, chance)
     draft.headers["user-agent"] = user_agent(chance)
     if chance.maybe(0.3):
         draft.headers["referer"] = values.url(chance)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from weirlog.models.corpus.bare_forms import SQL_FORMS
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
 from weirlog.models.corpus.values import TERMINALS
 
@@ -51,7 +52,7 @@ def _same(chance: Chance) -> str:
 
 
 _SQL: Final[Rules] = {
-    "sqli": ["«inband»", "«inband»", "«blind»", "«blind»", "«timed»", "«union»", "«union»", "«error»", "«stacked»", "«login»", "«misc»", "«short»", "«short»"],
+    "sqli": ["«inband»", "«inband»", "«blind»", "«blind»", "«timed»", "«union»", "«union»", "«error»", "«stacked»", "«login»", "«misc»", "«short»", "«short»", "«bare_statement»", "«bare_statement»"],
     "same": _same,
     "nulls": _nulls,
     "marker": _char_calls,
@@ -149,7 +150,7 @@ _NOSQL: Final[Rules] = {
     "bracket": ["[$ne]", "[$gt]", "[$regex]", "[$where]", "[$nin][]", "[$exists]", "[$lt]", "[$or][0][a]"],
 }  # fmt: skip
 
-SQL_GRAMMAR: Final = Grammar(TERMINALS, _SQL, _NOSQL)
+SQL_GRAMMAR: Final = Grammar(TERMINALS, SQL_FORMS, _SQL, _NOSQL)
 
 
 def sql_injection(chance: Chance) -> str:

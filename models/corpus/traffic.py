@@ -25,6 +25,10 @@ DEMO_HARD_SHARE: Final = 0.02
 """Harmless texts that look like attacks are rare on a real site, and frequent in training."""
 PASSAGES: Final = 0.35
 """Share of written passages, where there are any, among texts that look like attacks."""
+OWN_VALUE_KEPT: Final = 0.15
+"""Share of texts that stand behind the value that their parameter had, as tools put them there."""
+_WHOLE: Final = frozenset({"xxe", "deserialization", "rfi", "ssrf"})
+"""Kinds of attacks that are none behind something else."""
 _SHOWN: Final = re.compile(r"""['"<>{}$|`\\]""")
 """What a header must hold to be shown to a model; without it an attack there would be a label without a cause."""
 _OPERATORS: Final = ("$ne", "$gt", "$regex", "$where", "$nin", "$exists", "$lt", "$in", "$not", "$gte", "$or")
@@ -96,7 +100,7 @@ def quotations(seed: int, passages: Sequence[str]) -> Iterator[Labelled]:
 
 def _surrounded(value: str, chance: Chance, kind: str, passages: Sequence[str]) -> str:
     """Return an attack with harmless text before or after it, in a third of calls."""
-    if kind in {"xxe", "deserialization", "rfi", "ssrf"} or not chance.maybe(0.3):
+    if kind in _WHOLE or not chance.maybe(0.3):
         return value
     if passages and chance.maybe(PASSAGES):
         text = quotation(chance, passages)
@@ -125,18 +129,18 @@ def _place(draft: Draft, value: str, chance: Chance, kind: str) -> None:
         draft.path.insert(chance.number(0, len(draft.path)), value.lstrip("/"))
         return
     place = chance.random()
-    if place < 0.06:
+    if place < 0.08:
         draft.path.insert(chance.number(max(0, len(draft.path) - 1), len(draft.path)), value)
-    elif place < 0.10 and _SHOWN.search(value) is not None:
+    elif place < 0.12 and _SHOWN.search(value) is not None:
         draft.headers[chance.pick(("user-agent", "user-agent", "referer", "x-forwarded-for", "x-api-version"))] = value
-    elif place < 0.13:
+    elif place < 0.15:
         (draft.body if isinstance(draft.body, dict) else draft.query)[value] = chance.pick(
             ("", "1", values.word(chance))
         )
-    elif place < 0.17:
+    elif place < 0.19:
         draft.method, draft.body = "post", {"raw": value}
     else:
-        _set_leaf(draft, value, chance)
+        _set_leaf(draft, value, chance, onto=0.0 if kind in _WHOLE else OWN_VALUE_KEPT)
 
 
 def _ask_for(draft: Draft, path: str, chance: Chance) -> None:
@@ -158,8 +162,8 @@ def _place_operator(draft: Draft, chance: Chance) -> None:
         draft.query[f"{name}[{operator}]"] = operand
 
 
-def _set_leaf(draft: Draft, value: str, chance: Chance) -> None:
-    """Replace a value of the query or the body, at any depth; add a parameter where there is none."""
+def _set_leaf(draft: Draft, value: str, chance: Chance, onto: float = 0.0) -> None:
+    """Replace a value of the query or the body, at any depth, or in a share of `onto` stand behind it; else add one."""
     holders: list[dict[str, JSON]] = [draft.query]
     if isinstance(draft.body, dict):
         holders = [draft.body] if not draft.query or chance.maybe(0.7) else [draft.query]
@@ -169,6 +173,9 @@ def _set_leaf(draft: Draft, value: str, chance: Chance) -> None:
         holders = [holder]
     holder = holders[0]
     name = chance.pick(tuple(holder)) if holder and chance.maybe(0.8) else field_name(chance)
+    own = holder.get(name)
+    if isinstance(own, (str, int)) and chance.maybe(onto):
+        value = f"{own}{chance.pick(('', '', ' '))}{value}"
     holder[name] = value if chance.maybe(0.97) else [values.word(chance), value]
 
 
