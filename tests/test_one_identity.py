@@ -104,6 +104,25 @@ def test_what_was_read_before_a_crash_and_rotated_after_it_has_its_identity(feed
     source.close()
 
 
+def test_half_a_line_tells_no_file_from_another(feed: FileFeed) -> None:
+    """It may be no more than the date with which a line of the next log begins as well."""
+    begun = b"#Fields: method path\n2026-11-2"
+    feed.log.write_bytes(begun)
+    source = opened(feed)
+    first = identities(read(source, 1))
+    with feed.log.open("ab") as log:
+        log.write(b"1 get /a\n2026-11-21 get /b\n")
+    first += identities(read(source, 2))
+    source.close()  # which commits nothing
+    feed.log.unlink()
+    feed.log.write_bytes(begun + b"2 get /c\n2026-11-22 get /d\n")
+    source = opened(feed)
+    again = everything(source)
+    assert len(again) == 3
+    assert {key for _, key, _ in first}.isdisjoint(key for _, key, _ in again)
+    source.close()
+
+
 @pytest.mark.parametrize("watched", [True, False], ids=["watched", "unwatched"])
 def test_a_log_that_is_cut_off_and_begins_as_before_is_another_one(feed: FileFeed, *, watched: bool) -> None:
     """Else an alert on one of its lines would pass for the one at the same place before."""

@@ -29,7 +29,12 @@ def fingerprint(content: Content) -> str:
 
 
 def hash_before(before: bytes) -> str:
-    """Return what a mark holds of the BEFORE_BYTES before its position: two files may share a first line, not these."""
+    """Return what a mark holds of the BEFORE_BYTES before its position: two files may share a first line, not these.
+
+    "" where they end amid a line that begins among them: half a line may be no more than a date, and says nothing.
+    """
+    if not before.endswith(b"\n") and (b"\n" in before or len(before) < BEFORE_BYTES):
+        return ""
     return hashlib.sha256(before).hexdigest()[:16]
 
 
@@ -113,10 +118,13 @@ class Claims:
         while self._left:
             position, hashed, mark = self._left[-1]
             if self._content.reaches(position):
-                if position <= mark.position:
+                same = bool(hashed) and hash_before(before(self._content, position)) == hashed
+                if same and position >= mark.position:
+                    self._reached[mark.key] = mark
+                elif position <= mark.position and (hashed or not position):
                     self._reached[mark.key] = msgspec.structs.replace(mark, position=position, before=hashed)
                 if hashed and position > self._first_line:
-                    self._holds[mark.key] = hash_before(before(self._content, position)) == hashed
+                    self._holds[mark.key] = same
             elif self._content.packing is not None and not self._content.ended:
                 return False
             self._left.pop()
@@ -129,6 +137,4 @@ class Claims:
         holds = self._holds.get(mark.key)
         if holds is not None:
             return holds
-        return (
-            mark.path != self._path and max(mark.position, *(place for place, _ in mark.trail), 0) <= self._first_line
-        )
+        return mark.path != self._path and all(place <= self._first_line for place, _ in points_of(mark))

@@ -245,7 +245,7 @@ class Tail:
             ended,
             self.content.status().st_size if ended and self.content.packing is not None else 0,
             self._generation or 0,
-            () if ended else self._trail.points,
+            self._trail.last(position) if ended else self._trail.points,
         )
 
     def close(self) -> None:

@@ -37,6 +37,10 @@ class Trail:
         """Those that were passed, and the furthest one where that lies ahead of them."""
         return (*self._passed, self._furthest) if self._furthest[0] > self._last_passed else tuple(self._passed)
 
+    def last(self, position: Position) -> tuple[tuple[Position, str], ...]:
+        """Return the last of them alone, where `position`, to which the file was read, is amid a line; else nothing."""
+        return () if self._last_passed == position else self.points[-1:]
+
     @property
     def is_proven(self) -> bool:
         """Whether the furthest point by which the file is known lies behind its first line."""
@@ -48,20 +52,22 @@ class Trail:
         return self._passed[-1][0] if self._passed else 0
 
     def passed(self, position: Position, behind: bytes) -> None:
-        """Remember that `behind` stands before `position`, to which it was read."""
-        self._passed.append((position, hash_before(behind)))
+        """Remember that `behind` stands before `position`, to which it was read, if that tells anything."""
+        if hashed := hash_before(behind):
+            self._passed.append((position, hashed))
         if len(self._passed) > TRAIL_LIMIT:
             self._passed[:THINNED] = self._passed[:THINNED:2]
 
     def look_ahead(self, position: Position, limit: int) -> None:
-        """Look for a place behind the first line, within `limit` bytes after `position`: whole lines if there are any."""
+        """Look for a place behind the first line, within `limit` bytes after `position`: the end of a line, or far in one."""
         near = before(self._content, position)
         # What is not written yet may be zeros.
         lines = self._content.pread(limit + BEFORE_BYTES, position).rstrip(b"\0")
         end = lines.rfind(b"\n") + 1
         if position + end <= self._first_line:
             end = len(lines)
-        self._furthest = (position + end, hash_before((near + lines[:end])[-BEFORE_BYTES:]))
+        if hashed := hash_before((near + lines[:end])[-BEFORE_BYTES:]):
+            self._furthest = (position + end, hashed)
 
     def holds_ahead(self, position: Position) -> bool:
         """Whether the file is still what it was at the furthest point, where that does not lie before `position`."""
