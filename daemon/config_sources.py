@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Annotated, Literal, TypeAlias, Union
 
 from pydantic import BeforeValidator, Field
@@ -17,8 +18,11 @@ SILENT_AFTER = Field(
 
 
 def _check_client(value: object) -> object:
-    if value == "confluent":
-        refuse("confluent is not available in this version; the supported value is kafka-python")
+    if value == "confluent" and importlib.util.find_spec("confluent_kafka") is None:
+        refuse(
+            "confluent needs the package confluent-kafka, which is not installed; install it by "
+            "`pip install 'weirlog[confluent]'`, or use kafka-python"
+        )
     return value
 
 
@@ -47,7 +51,10 @@ class KafkaSource(Section):
     brokers: tuple[Broker, ...] = Field(min_length=1, description="a list of host:port")
     topics: tuple[Topic, ...] = Field(min_length=1, description="a list of topics")
     group: Text = Field(default="weirlog", description="consumer group")
-    client: Annotated[Literal["kafka-python"], BeforeValidator(_check_client)] = Field(default="kafka-python")
+    client: Annotated[Literal["kafka-python", "confluent"], BeforeValidator(_check_client)] = Field(
+        default="kafka-python",
+        description="kafka-python, or confluent for librdkafka, which costs less of the processor",
+    )
     start_at: Literal["end", "beginning"] = Field(default="end", description="where a group without offsets starts")
     format: Format = Field(default="auto", description="log format; auto finds out message by message")
     silent_after: Patience | None = SILENT_AFTER

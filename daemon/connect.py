@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from weirlog.daemon import config as configured
 from weirlog.daemon.config import Config
@@ -15,6 +15,7 @@ from weirlog.pipeline.timing import Clock
 
 if TYPE_CHECKING:
     from weirlog.pipeline.kafka_client import KafkaSecurity
+    from weirlog.pipeline.sources.kafka_consumer import Consumer
 
 # ruff: noqa: PLC0415 - kafka-python costs 0.2 s and httpx 0.15 s to import: a host that only tails a file has neither
 
@@ -48,16 +49,31 @@ def _source(
         )
     from weirlog.pipeline.sources.kafka import KafkaSource
 
+    security = _security(section.security)
     return KafkaSource(
         section.name,
         brokers=section.brokers,
         topics=section.topics,
         group=section.group,
         start_at=section.start_at,
-        security=_security(section.security),
+        security=security,
         clock=clock,
         metrics=metrics,
+        make=_consumers(section.client, security, clock),
     )
+
+
+def _consumers(
+    client: Literal["kafka-python", "confluent"], security: KafkaSecurity | None, clock: Clock
+) -> Callable[..., Consumer]:
+    if client == "confluent":
+        from weirlog.pipeline.sources.kafka_confluent import ConfluentConsumers
+
+        return ConfluentConsumers(security, clock)
+    from weirlog.pipeline.kafka_client import kafka
+
+    made: Callable[..., Consumer] = kafka.KafkaConsumer
+    return made
 
 
 def build_sink(section: configured.Sink, clock: Clock) -> Sink:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -162,6 +163,13 @@ def test_the_description_says_what_would_run(load: Load) -> None:
     assert "web: http://127.0.0.1:9464/" in text
     assert "a source is stuck for 10m, or a source or a sink fails for 5m" in text
     assert "silent" not in text
+
+
+def test_the_description_names_the_client_of_a_kafka_source(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    for client in ("kafka-python", "confluent"):
+        text = "\n".join(describe(load(kafka(client=client))))
+        assert f"source kafka-0: Kafka b:9092, topics t, group weirlog, {client}, PLAINTEXT" in text
 
 
 def test_the_report_says_which_source_may_not_be_silent(load: Load) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from functools import partial
 from pathlib import Path
@@ -126,8 +127,7 @@ def test_the_configuration_knows_the_formats_that_there_are() -> None:
 @pytest.mark.parametrize(
     ("keys", "path", "said"),
     [
-        ({"client": "confluent"}, "client", "the supported value is kafka-python"),
-        ({"client": "librdkafka"}, "client", "expected 'kafka-python'"),
+        ({"client": "librdkafka"}, "client", "expected 'kafka-python' or 'confluent'"),
         (
             {"format": "iis"},
             "format",
@@ -155,6 +155,15 @@ def test_a_wrong_value_in_a_source_is_named(load: Load, keys: dict[str, str], pa
     found = problems(load, text)
     assert list(found) == [f"sources[0].{path}"]
     assert said in found[f"sources[0].{path}"]
+
+
+def test_a_client_that_is_not_installed_is_refused_by_the_name_of_its_extra(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    found = problems(load, kafka(client="confluent"))
+    assert list(found) == ["sources[0].client"]
+    assert "pip install 'weirlog[confluent]'" in found["sources[0].client"]
 
 
 def test_a_source_without_type_is_told_the_types(load: Load) -> None:

@@ -22,8 +22,10 @@ OUTDATED = (
 class Message(Protocol):
     """What is used of a message."""
 
-    offset: int
-    value: bytes | None
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
 
 
 class Consumer(Protocol):

@@ -14,9 +14,10 @@ from pathlib import Path
 from servers import missing
 
 MOCK_API_VERSION = (2, 3)
-PRODUCE, OFFSET_COMMIT = 0, 8
+PRODUCE, OFFSET_COMMIT, FIND_COORDINATOR = 0, 8, 10
 """Kafka's numbers of the requests that tests make fail."""
 _PRODUCER = 0
+_BROKER = 1
 
 _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "rd_kafka_conf_new": (ctypes.c_void_p, ()),
@@ -29,6 +30,9 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "rd_kafka_mock_cluster_destroy": (None, (ctypes.c_void_p,)),
     "rd_kafka_mock_cluster_bootstraps": (ctypes.c_char_p, (ctypes.c_void_p,)),
     "rd_kafka_mock_topic_create": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int)),
+    "rd_kafka_mock_broker_set_down": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_int32)),
+    "rd_kafka_mock_broker_set_up": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_int32)),
+    "rd_kafka_mock_broker_set_rtt": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int)),
     "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, (ctypes.c_void_p, ctypes.c_int32)),
     "rd_kafka_mock_push_request_errors_array": (
         None,
@@ -74,6 +78,19 @@ class MockCluster:
         self._library.rd_kafka_mock_push_request_errors_array(
             self._handle, request, len(codes), (ctypes.c_int * len(codes))(*codes)
         )
+
+    def go_away(self) -> None:
+        """Close all connections and refuse new ones, until `come_back`."""
+        assert self._library.rd_kafka_mock_broker_set_down(self._handle, _BROKER) == 0
+
+    def come_back(self) -> None:
+        """Be there, and answer at once."""
+        assert self._library.rd_kafka_mock_broker_set_up(self._handle, _BROKER) == 0
+        self.delay(0)
+
+    def delay(self, milliseconds: int) -> None:
+        """Accept connections and requests, and let this pass before each answer."""
+        assert self._library.rd_kafka_mock_broker_set_rtt(self._handle, _BROKER, milliseconds) == 0
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from integration.daemon import Daemon, running
 from integration.kafka_broker import PASSWORD, USER, KafkaBroker
 from integration.mock_cluster import MOCK_API_VERSION, OFFSET_COMMIT, PRODUCE, MockCluster, mock_cluster
 from requests_by_hand import ATTACKS, hapi_line
+from servers import missing
 
 from weirlog.pipeline.alerts import Alert
 from weirlog.pipeline.errors import PermanentError, RetryableError, StopError
@@ -24,17 +26,28 @@ from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.records import Record
 from weirlog.pipeline.sinks.kafka import KafkaSink
 from weirlog.pipeline.sources.kafka import KafkaSource
+from weirlog.pipeline.sources.kafka_confluent import ConfluentConsumers
 from weirlog.pipeline.timing import SystemClock
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # see `_collect_sockets`
+    pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning"),  # see `_collect_sockets`
 ]
 
 Unused = Callable[[str], str]
 
 ILLEGAL_GENERATION, MESSAGE_TOO_LARGE, TOPIC_AUTHORIZATION_FAILED = 22, 10, 29
 """Kafka's numbers of these errors."""
+CLIENTS = ["kafka-python", "confluent"]
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    """Return what a source is read with; librdkafka is there wherever the mock cluster is."""
+    name: str = request.param
+    if name == "confluent" and importlib.util.find_spec("confluent_kafka") is None:
+        missing("the package confluent-kafka")
+    return name
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +59,9 @@ def _collect_sockets() -> Iterator[None]:
         gc.collect()
 
 
-def source_of(brokers: list[str], topic: str, group: str, **options: Any) -> KafkaSource:
+def source_of(brokers: list[str], topic: str, group: str, client: str = "kafka-python", **options: Any) -> KafkaSource:
+    if client == "confluent":
+        options["make"] = ConfluentConsumers(options.get("security"), SystemClock())
     return KafkaSource(
         "kafka-0",
         brokers=brokers,
@@ -86,18 +101,20 @@ def alert(name: str) -> Alert:
     return Alert(name, 0.0, None, None, 1.0, json.dumps({"id": name}).encode())
 
 
-def test_what_is_not_settled_is_not_committed_and_comes_again_as_the_same(kafka: KafkaBroker, unused: Unused) -> None:
+def test_what_is_not_settled_is_not_committed_and_comes_again_as_the_same(
+    kafka: KafkaBroker, unused: Unused, client: str
+) -> None:
     topic, group = unused("log"), unused("group")
     kafka.create_topic(topic, 1)
     kafka.send(topic, b"one", None, b"two", b"three")
-    source = source_of(kafka.brokers, topic, group)
+    source = source_of(kafka.brokers, topic, group, client)
     source.open()
     one, two, three = read_until(lambda records: len(records) == 3, source)
     settle_all([one.receipt, three.receipt])
     source.commit()
     source.close()
     assert kafka.committed(group, topic) == {0: 2}, "the message without value is done with, the gap holds the rest"
-    source = source_of(kafka.brokers, topic, group)
+    source = source_of(kafka.brokers, topic, group, client)
     source.open()
     again = read_until(lambda records: len(records) == 2, source)
     source.close()
@@ -105,30 +122,34 @@ def test_what_is_not_settled_is_not_committed_and_comes_again_as_the_same(kafka:
 
 
 def test_a_new_group_at_the_end_misses_nothing_after_a_crash_before_its_first_record(
-    kafka: KafkaBroker, unused: Unused
+    kafka: KafkaBroker, unused: Unused, client: str
 ) -> None:
     topic, group = unused("log"), unused("group")
     kafka.create_topic(topic, 1)
     kafka.send(topic, b"old")
-    source = source_of(kafka.brokers, topic, group, start_at="end")
+    source = source_of(kafka.brokers, topic, group, client, start_at="end")
     source.open()
     assert eventually(lambda: not source.poll(0.1) and kafka.committed(group, topic) == {0: 1}, within_s=20)
     source.close()
     kafka.send(topic, b"new")
-    source = source_of(kafka.brokers, topic, group, start_at="end")
+    source = source_of(kafka.brokers, topic, group, client, start_at="end")
     source.open()
     records = read_until(bool, source)
     source.close()
     assert [record.payload for record in records] == [b"new"]
 
 
-def test_two_members_share_the_partitions_and_together_miss_nothing(kafka: KafkaBroker, unused: Unused) -> None:
+@pytest.mark.parametrize("clients", [*zip(CLIENTS, CLIENTS, strict=True), CLIENTS], ids="-".join)
+def test_two_members_share_the_partitions_and_together_miss_nothing(
+    kafka: KafkaBroker, unused: Unused, clients: Sequence[str]
+) -> None:
+    """They may use different clients: a group changes over member by member."""
     topic, group = unused("log"), unused("group")
     kafka.create_topic(topic, 4)
     sent = [b"%d" % number for number in range(80)]
     kafka.send(topic, *sent[:40])
     with ExitStack() as stack:
-        first, second = source_of(kafka.brokers, topic, group), source_of(kafka.brokers, topic, group)
+        first, second = (source_of(kafka.brokers, topic, group, client) for client in clients)
         stack.callback(first.close)
         stack.callback(second.close)
         first.open()
@@ -158,13 +179,13 @@ def test_two_members_share_the_partitions_and_together_miss_nothing(kafka: Kafka
     assert {record.payload for record in (*early, *late)} == set(sent)
 
 
-def test_a_paused_member_stays_in_its_group(kafka: KafkaBroker, unused: Unused) -> None:
+def test_a_paused_member_stays_in_its_group(kafka: KafkaBroker, unused: Unused, client: str) -> None:
     topic, group = unused("log"), unused("group")
     kafka.create_topic(topic, 1)
     kafka.send(topic, b"one")
     # Three seconds without a poll, and the group goes on without it.
     settings = {"max_poll_interval_ms": 3000, "session_timeout_ms": 3000, "heartbeat_interval_ms": 500}
-    source = source_of(kafka.brokers, topic, group, settings=settings)
+    source = source_of(kafka.brokers, topic, group, client, settings=settings)
     source.open()
     (one,) = read_until(bool, source)
     source.pause()
@@ -179,12 +200,12 @@ def test_a_paused_member_stays_in_its_group(kafka: KafkaBroker, unused: Unused) 
     source.close()
 
 
-def test_a_broker_that_goes_and_comes_back_is_survived(kafka: KafkaBroker, unused: Unused) -> None:
+def test_a_broker_that_goes_and_comes_back_is_survived(kafka: KafkaBroker, unused: Unused, client: str) -> None:
     topic, group = unused("log"), unused("group")
     kafka.create_topic(topic, 1)
     kafka.send(topic, b"one", b"two")
     sink = sink_of(kafka.brokers, topic)
-    source = source_of(kafka.brokers, topic, group)
+    source = source_of(kafka.brokers, topic, group, client)
     source.open()
     before = read_until(lambda records: len(records) == 2, source)
     settle_all([before[0].receipt])
@@ -226,13 +247,15 @@ def test_alerts_are_readable_under_their_ids(kafka: KafkaBroker, unused: Unused)
     assert sorted(kafka.read(topic)) == sorted((one.id.encode(), one.body) for one in alerts)
 
 
-def test_a_wrong_password_stops_the_source_and_is_told_by_the_sink(kafka: KafkaBroker, unused: Unused) -> None:
+def test_a_wrong_password_stops_the_source_and_is_told_by_the_sink(
+    kafka: KafkaBroker, unused: Unused, client: str
+) -> None:
     topic = unused("log")
     kafka.create_topic(topic, 1)
     wrong = KafkaSecurity("SASL_PLAINTEXT", "PLAIN", USER, "wrong")
     quick = {"bootstrap_timeout_ms": 10_000}  # a busy broker takes its time before it refuses
     with pytest.raises(StopError, match="refused") as stopped:
-        source_of(kafka.sasl_brokers, topic, "group", security=wrong, settings=quick).open()
+        source_of(kafka.sasl_brokers, topic, "group", client, security=wrong, settings=quick).open()
     assert "wrong" not in str(stopped.value)
     with pytest.raises(RetryableError, match="refused"):
         sink_of(kafka.sasl_brokers, topic, security=wrong, timeout_s=15.0).deliver([alert("a")])
@@ -242,11 +265,11 @@ def test_a_wrong_password_stops_the_source_and_is_told_by_the_sink(kafka: KafkaB
     assert kafka.read(topic) == [(b"a", b'{"id": "a"}')]
 
 
-def test_an_absent_broker_is_told_within_the_time_limit_and_leaves_nothing_behind() -> None:
+def test_an_absent_broker_is_told_within_the_time_limit_and_leaves_nothing_behind(client: str) -> None:
     sink = sink_of(["127.0.0.1:1"], "alerts", timeout_s=3.0)
     with pytest.raises(RetryableError, match=r"127\.0\.0\.1:1.*check"):
         sink.deliver([alert("a")])
-    source = source_of(["127.0.0.1:1"], "log", "group", settings={"bootstrap_timeout_ms": 500})
+    source = source_of(["127.0.0.1:1"], "log", "group", client, settings={"bootstrap_timeout_ms": 500})
     with pytest.raises(RetryableError, match=r"127\.0\.0\.1:1.*check"):
         source.open()
     source.close()
@@ -256,14 +279,14 @@ def test_an_absent_broker_is_told_within_the_time_limit_and_leaves_nothing_behin
 
 
 def test_after_sigkill_every_attack_in_a_topic_is_alerted_under_one_id(
-    tmp_path: Path, kafka: KafkaBroker, unused: Unused
+    tmp_path: Path, kafka: KafkaBroker, unused: Unused, client: str
 ) -> None:
     topic, alerts, group = unused("log"), unused("alerts"), unused("group")
     kafka.create_topic(topic, 2)
     kafka.create_topic(alerts, 1)
     source = (
         f"{{type: kafka, brokers: ['{kafka.brokers[0]}'], topics: [{topic}], group: {group}, format: hapi, "
-        "start_at: beginning}"
+        f"start_at: beginning, client: {client}}}"
     )
     sink = f"{{type: kafka, brokers: ['{kafka.brokers[0]}'], topic: {alerts}}}"
 
@@ -294,7 +317,7 @@ def failing() -> Iterator[MockCluster]:
         yield cluster
 
 
-def test_a_commit_refused_for_an_old_generation_loses_nothing(failing: MockCluster) -> None:
+def test_a_commit_refused_for_an_old_generation_loses_nothing(failing: MockCluster, client: str) -> None:
     failing.create_topic("log")
     # The group waits for the member of the old generation until its session has run out.
     settings = {"api_version": MOCK_API_VERSION, "session_timeout_ms": 2000, "heartbeat_interval_ms": 500}
@@ -302,7 +325,7 @@ def test_a_commit_refused_for_an_old_generation_loses_nothing(failing: MockClust
     for value in (b"one", b"two", b"three"):
         producer.send("log", value).get(timeout=10)
     producer.close(timeout=5)
-    source = source_of([failing.address], "log", "group", settings=settings)
+    source = source_of([failing.address], "log", "group", client, settings=settings)
     source.open()
     records = read_until(lambda records: len(records) == 3, source)
     settle_all([records[0].receipt])
@@ -313,7 +336,7 @@ def test_a_commit_refused_for_an_old_generation_loses_nothing(failing: MockClust
     settle_all(record.receipt for record in again)
     source.commit()
     source.close()
-    source = source_of([failing.address], "log", "group", settings=settings)
+    source = source_of([failing.address], "log", "group", client, settings=settings)
     source.open()
     assert [list(source.poll(0.1)) for _ in range(20)] == [[]] * 20
     assert source.lag == 0
