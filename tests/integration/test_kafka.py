@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import json
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -25,7 +26,7 @@ from weirlog.pipeline.kafka_client import KafkaSecurity, kafka
 from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.records import Record
 from weirlog.pipeline.sinks.kafka import KafkaSink
-from weirlog.pipeline.sources.kafka import KafkaSource
+from weirlog.pipeline.sources.kafka import REQUEST_TIMEOUT_MS, KafkaSource
 from weirlog.pipeline.sources.kafka_confluent import ConfluentConsumers
 from weirlog.pipeline.timing import SystemClock
 
@@ -235,6 +236,29 @@ def test_a_broker_that_goes_and_comes_back_is_survived(kafka: KafkaBroker, unuse
     sink.close()
     end = max(record.receipt.position for record in after)
     assert kafka.committed(group, topic) == {0: end}
+
+
+def test_a_silent_broker_holds_up_neither_a_commit_nor_the_end(kafka: KafkaBroker, unused: Unused, client: str) -> None:
+    topic, group = unused("log"), unused("group")
+    kafka.create_topic(topic, 1)
+    kafka.send(topic, b"one", b"two")
+    source = source_of(kafka.brokers, topic, group, client)
+    source.open()
+    settle_all(record.receipt for record in read_until(lambda records: len(records) == 2, source))
+    with kafka.silent():
+        started = time.monotonic()
+        with pytest.raises(RetryableError, match="committing"):
+            source.commit()
+        source.close()
+        assert time.monotonic() - started < 5 * 2 * REQUEST_TIMEOUT_MS / 1000
+    kafka.send(topic, b"three")
+    source = source_of(kafka.brokers, topic, group, client)
+    source.open()
+    records = read_until(lambda records: any(record.payload == b"three" for record in records), source)
+    assert [record.payload for record in records] in ([b"one", b"two", b"three"], [b"three"]), (
+        "carried out late, or not"
+    )
+    source.close()
 
 
 def test_alerts_are_readable_under_their_ids(kafka: KafkaBroker, unused: Unused) -> None:

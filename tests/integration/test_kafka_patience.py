@@ -141,7 +141,7 @@ def test_once_the_broker_is_back_commits_succeed_again(
 
 def test_messages_come_once_and_in_order_however_late_commits_are_answered(cluster: MockCluster) -> None:
     """In time and too late, while messages flow and while they pause, and with more than may be taken meanwhile."""
-    count, most = 4_000, 30
+    count, most = 1_500, 30
     consumer = joined(cluster.address, count, max_poll_records=most)
     received: list[int] = []
     turns = itertools.count()
