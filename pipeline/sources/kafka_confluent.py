@@ -76,7 +76,7 @@ class ConfluentConsumers:
 
 
 class ConfluentConsumer:
-    """A confluent_kafka.Consumer as the Kafka source sees one. Everything happens in the thread that uses it.
+    """A confluent_kafka.Consumer as the Kafka source sees one. All but closing happens in the thread that uses it.
 
     Args:
         library: the package confluent_kafka.
