@@ -91,7 +91,7 @@ class Recipe:
     rate: float = 3e-3
     batch: int = 128
     share: float = GENERATED_SHARE
-    rounds: int = 2
+    rounds: int = 3
     refining_epochs: int = 6
     refining_rate: float = 6e-4
 

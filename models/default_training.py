@@ -61,7 +61,7 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
 
     First on texts that are mostly short, for those teach the most in an hour; then, at a lower rate, with windows of
     long bodies among them, and with those of many fresh rows that the model still mistakes. Its thresholds are left to
-    `settled`. Blocks for about an hour on two cores.
+    `settled`. Blocks for about an hour and a quarter; a second core is of little use to it.
 
     Args:
         files: labelled data.

@@ -71,8 +71,8 @@ def test_few_harmless_texts_that_look_like_attacks_are_flagged(detector):
 
 
 @short_of(
-    "94.3 % (693 of 735; 92.4–95.7) are found; least of probe 14 of 17, ssrf 40 of 48, code 38 of 45, "
-    "deserialization 44 of 51"
+    "94.1 % (692 of 735; 92.2–95.6) are found; least of ssrf 38 of 48, probe 14 of 17, deserialization 43 of 51, "
+    "ssi 36 of 39"
 )
 def test_attacks_are_found_as_they_are_written(judged):
     assert found(judged, PLAIN).value >= FOUND_PLAIN, told(found(judged, PLAIN))
@@ -106,7 +106,7 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
     "form",
     [
         "json",
-        pytest.param("form", marks=short_of("91.7 % (44 of 48; 80.4–96.7)")),
+        pytest.param("form", marks=short_of("93.8 % (45 of 48; 83.2–97.9)")),
         pytest.param("text", marks=short_of("89.6 % (43 of 48; 77.8–95.5)")),
     ],
 )
