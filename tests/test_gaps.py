@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeClock, RecordingMetrics
-from log_feed import FileFeed, descriptors, opened, payloads, restarted, stopped
+from log_feed import PACE, FileFeed, descriptors, opened, payloads, restarted, stopped
 
 from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import MAX_GAPS, Gap, GapLedger
@@ -156,6 +156,22 @@ def with_clock(feed: FileFeed, clock: FakeClock) -> FileSource:
     source = feed.source(clock, Pace(grace_s=30.0, deleted_s=3600.0))
     source.open()
     return source
+
+
+def test_what_came_while_nothing_was_read_and_was_cut_off_is_counted(feed: FileFeed) -> None:
+    """Those downstream were full, say: the log was not read, but looked at."""
+    source = opened(feed)
+    feed.write(b"read")
+    assert payloads(source, 1) == [b"read"]
+    source.pause()
+    feed.write(b"never read")
+    assert source.poll(3 * PACE.scan_s) == ()
+    os.truncate(feed.log, 0)
+    source.resume()
+    source.poll(3 * PACE.scan_s)
+    source.commit()
+    assert [gap.bytes_at_most for gap in feed.gaps] == [len(b"never read\n")]
+    source.close()
 
 
 def test_a_deleted_file_with_unread_lines_is_held_until_its_deadline_and_then_a_gap(feed: FileFeed) -> None:
