@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from contracts.source import read
-from log_feed import FileFeed, drained, everything, identities, opened, payloads, stopped
+from log_feed import PACE, FileFeed, drained, everything, identities, opened, payloads, stopped
 from packing import lines, pack
 
 from weirlog.pipeline.errors import RetryableError
@@ -101,6 +101,23 @@ def test_what_was_read_before_a_crash_and_rotated_after_it_has_its_identity(feed
     feed.write(b"new")
     source = opened(feed)
     assert everything(source)[:3] == before
+    source.close()
+
+
+def test_a_copy_is_known_though_its_folder_was_away_and_came_back_without_the_log(feed: FileFeed) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    source = opened(feed)
+    feed.write(*lines(0, 3))
+    before = identities(read(source, 3))
+    copytruncated(feed)
+    feed.log.unlink()
+    away = feed.folder.with_name("away")
+    feed.folder.rename(away)
+    source.close()  # which commits nothing
+    source = opened(feed)
+    assert source.poll(3 * PACE.grace_s) == ()
+    away.rename(feed.folder)
+    assert everything(source) == before
     source.close()
 
 

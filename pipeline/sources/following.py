@@ -115,8 +115,10 @@ class Following:
         try:
             status = Path(path).stat()
             inode = (status.st_dev, status.st_ino)
-            if inode in self._files.tails:
-                self._files.tails[inode].path = Path(path)
+            if (tail := self._files.tails.get(inode)) is not None:
+                tail.path = Path(path)
+                if tail.claims is not None and tail.claims.otherwise == "drop":
+                    tail.claims.otherwise = "begin"  # it was opened as a sibling, but is a log of ours in any case
             elif (mark := self._files.finished.get(inode)) is not None and mark.packed_bytes == status.st_size:
                 if self._files.clock.time() - mark.seen > REFRESH_S:
                     self._files.finish(inode, msgspec.structs.replace(mark, path=path, seen=self._files.clock.time()))

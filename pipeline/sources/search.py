@@ -128,16 +128,21 @@ class Search:
         related = self.related(tail)
         sought = [mark for mark in related if mark.key in self._sought]
         # Nobody asks for the rest of these; yet what was read of them is not to be alerted on again.
-        gone = [
-            mark
-            for mark in related
-            if (mark.ended or not mark.inode) and is_rotated(tail.path.name, Path(mark.path).name)
-        ]
+        gone = [mark for mark in related if self._is_gone(mark) and is_rotated(tail.path.name, Path(mark.path).name)]
         claims = Claims(tail.content, str(tail.path), [*sought, *(mark for mark in gone if mark not in sought)])
         if not claims.decided() or (best := self._taken(claims, sought)) is None:
             return False
         self._continue(tail, best)
         return True
+
+    def _is_gone(self, mark: Mark) -> bool:
+        """Whether nothing more is to be read of a mark's file, or it is not there: its folder came back without it, say."""
+        if mark.ended or not mark.inode or any(inode == mark.inode for _, inode in self._files.tails):
+            return True  # the last: it is followed, and holds something else by now
+        try:
+            return Path(mark.path).stat().st_ino != mark.inode
+        except OSError:
+            return True
 
     def decided(self, inode: Inode) -> bool:
         """Go on deciding where a file is begun; return whether it can be read now. It may be let go by this."""
