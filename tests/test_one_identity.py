@@ -104,6 +104,33 @@ def test_what_was_read_before_a_crash_and_rotated_after_it_has_its_identity(feed
     source.close()
 
 
+def test_where_saving_fails_no_file_is_read_that_only_its_header_tells(
+    feed: FileFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one with that header would pass for it later. One of them that waits must not let the next one through."""
+    feed.patterns = [str(feed.folder / "*.log")]
+    logs = [feed.folder / "a.log", feed.folder / "b.log"]
+    for log in logs:
+        log.write_bytes(b"#Fields: method path\n")
+    source = opened(feed)
+    assert len(everything(source)) == 2
+    stopped(source)
+    live, backlog = logs
+    backlog.write_bytes(backlog.read_bytes() + b"GET /b.log\n")
+    source = opened(feed)
+    live.write_bytes(live.read_bytes() + b"GET /a.log\n")
+
+    def full(_checkpoint: Checkpoint, _state: State) -> None:
+        raise RetryableError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", full)
+        with pytest.raises(RetryableError, match="full"):
+            source.poll(0.01)
+    assert sorted(payload for payload, *_ in everything(source)) == [b"GET /a.log", b"GET /b.log"]
+    source.close()
+
+
 def test_a_copy_is_known_though_its_folder_was_away_and_came_back_without_the_log(feed: FileFeed) -> None:
     feed.patterns = [f"{feed.log}*"]
     source = opened(feed)

@@ -75,7 +75,9 @@ class Following:
     @property
     def has_unsaved(self) -> bool:
         """Whether there is something to read in a file whose identity is not durable yet."""
-        return any(self._asked(tail, self._is_unsaved) for tail in list(self._files.tails.values()))
+        # All are asked, not as many as it takes: it lets them prove themselves, and where saving fails the others are read.
+        unsaved = [self._asked(tail, self._is_unsaved) for tail in list(self._files.tails.values())]
+        return any(unsaved)
 
     def close(self) -> None:
         """Let go of everything and remember nothing of it."""

@@ -137,4 +137,5 @@ class Claims:
         holds = self._holds.get(mark.key)
         if holds is not None:
             return holds
-        return mark.path != self._path and all(place <= self._first_line for place, _ in points_of(mark))
+        furthest = max(mark.position, *(place for place, _ in mark.trail), 0)
+        return mark.path != self._path and furthest <= self._first_line
