@@ -287,13 +287,18 @@ def test_a_commit_is_over_when_it_is_answered(
     assert clock.monotonic() - started < 1
 
 
-def test_what_comes_while_a_commit_waits_is_handed_out_once_and_in_order(
-    library: FakeLibrary, consumer: ConfluentConsumer
-) -> None:
+def commit_while_eight_come(library: FakeLibrary, consumer: ConfluentConsumer) -> None:
+    """Commit, where four of eight messages come before the answer does."""
     flow(library, consumer, P0)
     library.queue = [LibraryMessage(number) for number in range(8)]
     library.silent_polls = 3
     consumer.commit(places({P0: 5}), timeout_ms=1000)
+
+
+def test_what_comes_while_a_commit_waits_is_handed_out_once_and_in_order(
+    library: FakeLibrary, consumer: ConfluentConsumer
+) -> None:
+    commit_while_eight_come(library, consumer)
     assert len(library.queue) == 4
     assert offsets(consumer.poll(1000, 5)) == [0, 1, 2, 3, 4]
     assert library.called("poll")[-1] == 0, "nothing is waited for where something is there"
@@ -304,10 +309,7 @@ def test_what_comes_while_a_commit_waits_is_handed_out_once_and_in_order(
 def test_what_came_while_a_commit_waited_is_all_that_a_poll_gives_where_it_is_enough(
     library: FakeLibrary, consumer: ConfluentConsumer
 ) -> None:
-    flow(library, consumer, P0)
-    library.queue = [LibraryMessage(number) for number in range(8)]
-    library.silent_polls = 3
-    consumer.commit(places({P0: 5}), timeout_ms=1000)
+    commit_while_eight_come(library, consumer)
     assert offsets(consumer.poll(0, 4)) == [0, 1, 2, 3]
     assert offsets(consumer.poll(0, 4)) == [4, 5, 6, 7]
 

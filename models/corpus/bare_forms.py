@@ -10,64 +10,20 @@ from typing import Final
 from weirlog.models.corpus.grammar import Chance, Rules
 from weirlog.models.corpus.values import LOWER
 
-_LOG_SERVERS: Final = (
-    "apache",
-    "apache2",
-    "httpd",
-    "nginx",
-    "lighttpd",
-    "proftpd",
-    "mysql",
-    "qmail",
-    "news",
-    "vsftpd",
-    "tomcat",
-    "squid",
-    "exim",
-)
+_LOG_SERVERS: Final = ("apache", "apache2", "httpd", "nginx", "lighttpd", "proftpd", "mysql", "qmail", "news", "vsftpd", "tomcat", "squid", "exim")  # fmt: skip
+_LOG_ROOTS: Final = ("/var/log", "/var/log", "/usr/local/apache/logs", "/opt/lampp/logs", "/usr/local/var/log", "/var/www/logs", "/etc/httpd/logs")  # fmt: skip
+_DAEMONS: Final = ("apache2", "httpd", "nginx", "php", "php5", "mysql", "my", "proftpd", "vsftpd", "lighttpd", "samba", "sshd", "redis")  # fmt: skip
+_DOTS: Final = ("..", "..", "..", "...", "....", ".", "0x2e0x2e", "%2e%2e", ".%2e", "%c0%ae%c0%ae", "%e0%80%ae.", "..%00", "%uff0e%uff0e")  # fmt: skip
+_SLASHES: Final = ("/", "/", "\\", "/\\", "//", "0x2f", "0x5c", "%5c", "%c0%af", "%c1%9c", "%u2215", "%e0%80%af", "%bg%qf", "%25c1%259c")  # fmt: skip
 
 
 def _spelt_step(chance: Chance) -> str:
     """Return one step upwards as filters are meant to miss it: dots and a slash, with something between or behind."""
-    dots = chance.pick(
-        (
-            "..",
-            "..",
-            "..",
-            "...",
-            "....",
-            ".",
-            "0x2e0x2e",
-            "%2e%2e",
-            ".%2e",
-            "%c0%ae%c0%ae",
-            "%e0%80%ae.",
-            "..%00",
-            "%uff0e%uff0e",
-        )
-    )
+    dots = chance.pick(_DOTS)
     junk = chance.pick(
         ("", "", "", "", "^", "?", ";", "%20", "%09", "%0d", "|", "a^", "¤", "\u0000", chance.letters(LOWER, 1, 1))
     )
-    slash = chance.pick(
-        (
-            "/",
-            "/",
-            "\\",
-            "/\\",
-            "//",
-            "0x2f",
-            "0x5c",
-            "%5c",
-            "%c0%af",
-            "%c1%9c",
-            "%u2215",
-            "%e0%80%af",
-            "%bg%qf",
-            "%25c1%259c",
-        )
-    )
-    return dots + junk + slash
+    return dots + junk + chance.pick(_SLASHES)
 
 
 def _spelt_climb(chance: Chance) -> str:
@@ -77,53 +33,17 @@ def _spelt_climb(chance: Chance) -> str:
 def _server_log(chance: Chance) -> str:
     server = chance.pick(_LOG_SERVERS)
     name = chance.pick(("access", "error", "access", "error", server, "ssl_request", "other_vhosts_access"))
-    root = chance.pick(
-        (
-            "/var/log",
-            "/var/log",
-            "/usr/local/apache/logs",
-            "/opt/lampp/logs",
-            "/usr/local/var/log",
-            "/var/www/logs",
-            "/etc/httpd/logs",
-        )
-    )
+    root = chance.pick(_LOG_ROOTS)
     folder = chance.pick((f"/{server}", f"/{server}", ""))
     return root + folder + "/" + name + chance.pick(("", ".log", "_log", "-log", ".log.1"))
 
 
 def _settings_file(chance: Chance) -> str:
     """Return the path of a configuration that a web server's user can read."""
-    program = chance.pick(
-        (
-            "apache2",
-            "httpd",
-            "nginx",
-            "php",
-            "php5",
-            "mysql",
-            "my",
-            "proftpd",
-            "vsftpd",
-            "lighttpd",
-            "samba",
-            "sshd",
-            "redis",
-        )
-    )
+    program = chance.pick(_DAEMONS)
     root = chance.pick(
-        (
-            "/etc",
-            "/etc",
-            "/usr/local/etc",
-            "/usr/local/" + program,
-            "/opt/" + program,
-            "/private/etc",
-            "/var/local",
-            "c:\\" + program,
-            "/xampp/" + program,
-        )
-    )
+        ("/etc", "/etc", "/usr/local/etc", f"/usr/local/{program}", f"/opt/{program}", "/private/etc", "/var/local", f"c:\\{program}", f"/xampp/{program}")
+    )  # fmt: skip
     return f"{root}/{chance.pick(('', program + '/', 'conf/', 'conf.d/'))}{program}{chance.pick(('.conf', '.ini', '.cnf', 'd.conf'))}"
 
 

@@ -30,25 +30,7 @@ _FIELDS: Final[tuple[tuple[str, Terminal], ...]] = (
     ("lid", values.number), ("data", values.json_text), ("payload", values.token), ("enabled", values.choice), ("status", values.choice), ("code", values.token), ("state", values.token),
 )  # fmt: skip
 _ENDINGS: Final = ("", "", "", "", ".php", ".jsp", ".do", ".aspx", ".html", ".action", "/")
-_ASSETS: Final = (
-    "js",
-    "css",
-    "png",
-    "jpg",
-    "svg",
-    "woff2",
-    "ico",
-    "webp",
-    "map",
-    "mp4",
-    "gif",
-    "ttf",
-    "json",
-    "txt",
-    "xml",
-)
-
-
+_ASSETS: Final = ("js", "css", "png", "jpg", "svg", "woff2", "ico", "webp", "map", "mp4", "gif", "ttf", "json", "txt", "xml")  # fmt: skip
 ODDLY_ASKED: Final = 0.03
 """Share of requests whose address is odd: no name before a value, a session in the path, an empty segment."""
 
@@ -304,11 +286,14 @@ _SITES: Final[tuple[Callable[[Chance], Draft], ...]] = (
 )  # fmt: skip
 
 
+_NAMELESS: Final = (values.url, values.url, values.token, values.word, values.file_path, values.email, values.slug, values.invented, values.date)  # fmt: skip
+
+
 def _nameless(chance: Chance) -> str:
     """Return what stands in a query in place of a name: the address to go on to, a number that defeats caches, a page."""
-    return chance.pick((values.url, values.url, values.token, values.word, values.file_path, values.email, values.slug, values.invented, values.date))(
-        chance
-    ) if chance.maybe(0.7) else str(chance.number(10**9, 2 * 10**12))  # fmt: skip
+    if chance.maybe(0.7):
+        return chance.pick(_NAMELESS)(chance)
+    return str(chance.number(10**9, 2 * 10**12))
 
 
 def _oddly_asked(draft: Draft, chance: Chance) -> None:

@@ -30,7 +30,7 @@ class Trail:
         self._content = content
         self._passed = [point for point in reached if point[0] <= position]
         self._furthest: tuple[Position, str] = max(reached, default=(0, ""))
-        self._first_line = 0
+        self._known_first_line = 0
 
     @property
     def points(self) -> tuple[tuple[Position, str], ...]:
@@ -44,8 +44,13 @@ class Trail:
     @property
     def is_proven(self) -> bool:
         """Whether the furthest point by which the file is known lies behind its first line."""
-        self._first_line = self._first_line or first_line_bytes(self._content)
         return max(self._last_passed, self._furthest[0]) > self._first_line > 0
+
+    @property
+    def _first_line(self) -> int:
+        """The bytes of its first line, 0 while that is not whole."""
+        self._known_first_line = self._known_first_line or first_line_bytes(self._content)
+        return self._known_first_line
 
     @property
     def _last_passed(self) -> Position:
