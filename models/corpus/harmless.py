@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from weirlog.models.corpus.documents import DOCUMENTS
+from weirlog.models.corpus.exercises import EXERCISES
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
 from weirlog.models.corpus.notations import NOTATIONS
 from weirlog.models.corpus.values import TERMINALS, coordinates, json_web_token, password, version
@@ -180,10 +181,10 @@ _STRUCTURED: Final[Rules] = {
     "version": version,
     "harmless": ["«prose»", "«prose»", "«about»", "«about»", "«about»", "«about»", "«graphql»", "«tracker»", "«list»", "«list»", "«log»", "«docs»", "«docs»", "«markup»", "«odd»", "«odd»",
                  "«odd»", "«search»", "«paragraph»", "«foreign»"],
-    "suspicious": ["«harmless»", "«harmless»", "«notation»", "«file_excerpt»"],
+    "suspicious": ["«harmless»", "«harmless»", "«notation»", "«file_excerpt»", "«exercise»", "«exercise»"],
 }  # fmt: skip
 
-HARMLESS: Final = Grammar(TERMINALS, NOTATIONS, DOCUMENTS, _PROSE_ON_CODE, _STRUCTURED)
+HARMLESS: Final = Grammar(TERMINALS, NOTATIONS, DOCUMENTS, EXERCISES, _PROSE_ON_CODE, _STRUCTURED)
 
 
 def harmless(chance: Chance) -> str:
@@ -192,5 +193,5 @@ def harmless(chance: Chance) -> str:
 
 
 def suspicious(chance: Chance) -> str:
-    """Return a harmless text that comes nearer to attacks than most sites ever see: half of them in a notation, or part of a file."""
+    """Return a harmless text that comes nearer to attacks than most sites ever see: on or in a notation, or part of a file."""
     return HARMLESS.draw(chance, "suspicious")

@@ -66,7 +66,7 @@ NOTATIONS: Final[Rules] = {
     ],
     "address_talk": [
         "ping 192.168.0.«small» works", "open http://192.168.1.1/ and log in to the router", "my server is at http://10.0.0.«small»:«nn»/ behind the VPN", "http://localhost:«nn»/«word» gives a 404", "curl http://127.0.0.1:«nn»/ works locally", "Listen 0.0.0.0:«nn»", "DB_HOST=127.0.0.1 DB_PORT=5432", "redirect_uri=http://localhost:«nn»/callback", "proxy_pass http://127.0.0.1:«nn»;", "the gateway is 192.168.«small».1, mask 255.255.255.0",
-        "jdbc:postgresql://localhost:5432/«word»", "redis://localhost:6379/0", "mongodb://localhost:27017/«word»", "postgres://«word»:«word»@db:5432/«word»", "http://«host»/«word».txt", "http://«host»/«word».php?id=«n»", "ftp://ftp.«host»/pub/«word».zip", "https://«host»/«word».jsp", "ldap://ldap.«host»:389/dc=«word»,dc=com", "http://[::1]:«nn»/", "what is 169.254.x.x?", "https://«ip»/",
+        "jdbc:postgresql://localhost:5432/«word»", "redis://localhost:6379/0", "mongodb://localhost:27017/«word»", "postgres://«word»:«word»@db:5432/«word»", "http://«host»/«word».txt", "http://«host»/«word».php?id=«n»", "ftp://ftp.«host»/pub/«word».zip", "https://«host»/«word».jsp", "bind to ldap://ldap.«host»:389/dc=«word»,dc=com", "it listens on http://[::1]:«nn»/ too", "what is 169.254.x.x?", "https://«ip»/",
     ],
     "excerpt": [
         "«ip» - - [12/Mar/2026:10:11:12 +0000] \"GET /«word»?id=«n» HTTP/1.1\" 200 «n» \"-\" \"Mozilla/5.0\"", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: «n»\r\n\r\n{\"ok\":true}", "GET /«word» HTTP/1.1\nHost: «host»\nAccept: */*", "Content-Disposition: attachment; filename=\"«word».pdf\"", "Set-Cookie: «word»=«token»; Path=/; HttpOnly", "From: «name» <«email»>\nTo: «email»\nSubject: «sentence»",

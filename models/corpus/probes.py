@@ -127,7 +127,7 @@ PROBE_GRAMMAR: Final = Grammar(
             "/_ignition/health-check", "/_ignition/execute-solution", "/_ignition/scripts/«word»", "/_debugbar/assets/«word».js",
             "/«under»images/«short».«picture»", "/«under»img/«word»/«short».jpg", "/«under»icons/«short».png", "/«under»vite.svg",
             "/«word»/«short».«short»", "/@fs/usr/src/app/node_modules/«word»/dist/client/env.mjs", "/«under»tools/«short».pdf",
-            "/solr", "/search/solr", "/x", "/up", "/cmd", "/mini", "/package.json", "/swagger.json", "/openapi.yaml", "/v«digits»/api-docs",
+            "/docs/etc/«word»", "/wiki/Passwd_(«word»)", "/man/man5/passwd.5.html", "/man«digits»/«word».html", "/reference/etc/hosts", "/pkg/etc/«word».conf.html", "/blog/etc/passwd-and-shadow-explained", "/learn/proc/self-«word»", "/solr", "/search/solr", "/x", "/up", "/cmd", "/mini", "/package.json", "/swagger.json", "/openapi.yaml", "/v«digits»/api-docs",
         ),
     }
 )  # fmt: skip
