@@ -246,9 +246,9 @@ def test_two_generations_that_were_cut_off_unwatched_are_both_found_in_their_cop
     source.close()
 
 
-@pytest.mark.parametrize("text", [b"half a line", b""])
+@pytest.mark.parametrize("text", [b"half a line", b"", b"#fields\nhalf a line"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_a_rotated_file_without_a_whole_line_is_read_once(
+def test_a_rotated_file_whose_last_line_has_no_end_is_read_once(
     feed: FileFeed, pack: Callable[[bytes], bytes], text: bytes
 ) -> None:
     """It is looked at whenever its log was rotated while nobody watched."""
@@ -264,7 +264,7 @@ def test_a_rotated_file_without_a_whole_line_is_read_once(
         source = opened(feed)
         found += [payload for payload, *_ in everything(source)]
         stopped(source)
-    assert sorted(found) == sorted([b"2", b"3", b"4", *([text] if text else [])])
+    assert sorted(found) == sorted([b"2", b"3", b"4", *text.splitlines()])
 
 
 def test_a_new_log_with_the_same_header_is_no_copy_of_the_one_that_was_cut_off(feed: FileFeed) -> None:
@@ -298,3 +298,22 @@ def test_the_mark_of_a_removed_file_does_not_pass_for_that_of_the_one_with_its_i
     feed.write(b"more")
     assert [(payload, key) for payload, key, _ in everything(again)] == [(b"more", first[0][1])]
     again.close()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_file_that_was_read_to_amid_its_second_line_is_not_known_by_its_header(
+    feed: FileFeed, pack: Callable[[bytes], bytes]
+) -> None:
+    """Its inode came again in a log, or in an archive, with the same header."""
+    header = b"#Fields: method path"
+    feed.patterns = [f"{feed.log}*"]
+    archive = feed.folder / "access.log.1.gz"
+    archive.write_bytes(gzip.compress(header + b"\nGET /half"))
+    source = opened(feed)
+    assert [payload for payload, *_ in everything(source)] == [header, b"GET /half"]
+    stopped(source)
+    archive.write_bytes(pack(b"\n".join([header, *lines(0, 9), b""])))
+    archive.rename(feed.folder / ("access.log" if pack is bytes else "access.log.2.gz"))
+    source = opened(feed)
+    assert [payload for payload, *_ in everything(source)] == [header, *lines(0, 9)]
+    source.close()

@@ -13,7 +13,7 @@ from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import MISSING, REPLACED, TRUNCATED, Gap
 from weirlog.pipeline.sources.checkpoint import Mark
 from weirlog.pipeline.sources.files import Files
-from weirlog.pipeline.sources.identity import Claims, fits, is_known_by_more
+from weirlog.pipeline.sources.identity import Claims, first_line_bytes, fits, is_known_by_more
 from weirlog.pipeline.sources.rotation import Sibling, is_related, is_rotated, siblings
 from weirlog.pipeline.sources.tail import Tail, end_of_lines
 from weirlog.pipeline.sources.turns import Inode
@@ -75,7 +75,7 @@ class Search:
             if self.is_finished(tail, mark):
                 self._files.finish(tail.inode, msgspec.structs.replace(mark, path=str(tail.path)))
                 return False
-            if is_known_by_more(content, mark):
+            if is_known_by_more(content, mark) or mark.position > first_line_bytes(content):
                 # An inode comes again soon after its file was compressed and removed: what was read must be in it.
                 gone = self.disown(mark)
                 others = [other for other in self.related(tail) if other.key != gone.key]
@@ -99,6 +99,8 @@ class Search:
             return False
         if is_known_by_more(tail.content, mark):
             return True
+        if mark.position > first_line_bytes(tail.content):
+            return False  # it was read to amid its second line, and half a line may stand in another file as well
         sought = [other for other in self.related(tail) if other.key in self._sought and other.key != mark.key]
         claims = Claims(tail.content, str(tail.path), sought)
         return not (claims.decided() and claims.known)
@@ -205,7 +207,10 @@ class Search:
         mark = self._files.marks.pop(tail.content.inode, tail.fingerprint)
         if mark is None:
             return False
-        if tail.content.packing is None and not self.is_its_own(tail, mark):
+        content = tail.content
+        # A rotated file may have been read to its end amid a line; nobody writes to it any more.
+        is_read = mark.ended and content.size() == mark.position and fits(content, mark)
+        if content.packing is None and not is_read and not self.is_its_own(tail, mark):
             self.disown(mark)
             return False
         self._files.marks.keep(mark)

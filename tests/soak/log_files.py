@@ -90,6 +90,11 @@ class LogFile:
         """Owed lines that the source has seen and not returned."""
         return [line for line in self.owed if self.polled < (line.end or 0) <= self.looked]
 
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether the next source knows it by more than a header, which other files have as well."""
+        return self.marked and any(line.end is not None and line.data != HEADER for line in self.lines)
+
     def append(self, lines: list[Line], *, partly: bool) -> None:
         """End the line that has no newline, then write `lines`, the last one perhaps by half and without newline."""
         assert self.path is not None
@@ -154,10 +159,5 @@ class LogFile:
             line.excused = True
 
     def line_at(self, position: int) -> Line | None:
-        """Return the line that ends at `position`, or the one without a newline where that is within it."""
-        start = 0
-        for line in self.lines:
-            if line.end == position or (line.end is None and start < position <= self.size):
-                return line
-            start = line.end or 0
-        return None
+        """Return the line that ends at `position`, or the one without a newline where that is its end so far."""
+        return next((line for line in self.lines if (line.end or self.size) == position), None)

@@ -172,11 +172,11 @@ class LogWorld:
         """Work until nothing came for `quiet_s`: then everything owed is settled, and nothing comes again after that."""
         assert self.source is not None
         self.pause(paused=False)
-        # A sibling may be held only to find out whether it is one that was read.
+        # A sibling may be held only to find out whether it is one that was read; a header alone does not tell.
         last_words = [
             file.last_words
             for file in self.held
-            if self.logs.is_finished(file) and (file.marked or self.logs.follows_names or not file.is_packed)
+            if self.logs.is_finished(file) and (file.is_told_apart or self.logs.follows_names or not file.is_packed)
         ]
         waited_s = 0.0
         while waited_s < quiet_s:
