@@ -23,7 +23,7 @@ _RULES: Final = MappingProxyType(
         "ssrf": (MARKUP_GRAMMAR, "ssrf", 14),
         "rfi": (MARKUP_GRAMMAR, "rfi", 8),
         "xxe": (MARKUP_GRAMMAR, "xxe", 4),
-        "crlf": (COMMAND_GRAMMAR, "crlf", 4),
+        "crlf": (COMMAND_GRAMMAR, "crlf", 7),
         "jndi": (COMMAND_GRAMMAR, "jndi", 4),
         "ldapi": (COMMAND_GRAMMAR, "ldapi", 3),
         "xpath": (COMMAND_GRAMMAR, "xpath", 3),

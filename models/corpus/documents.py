@@ -4,11 +4,38 @@ from __future__ import annotations
 
 from typing import Final
 
-from weirlog.models.corpus.grammar import Rules
+from weirlog.models.corpus import values
+from weirlog.models.corpus.grammar import Chance, Rules, Terminal
+
+_CELLS: Final[tuple[Terminal, ...]] = (
+    lambda chance: str(chance.number(0, 10 ** chance.number(1, 6))),
+    lambda chance: f"{chance.uniform(-999, 999):.{chance.number(0, 3)}f}",
+    lambda chance: chance.letters("0123456789ABCDEF", 2, 8),
+    lambda chance: chance.letters("0123456789abcdef", 4, 4),
+    lambda chance: chance.pick("MLHVCQZmlhvcqz") + str(chance.number(0, 400)),
+    lambda chance: f"{chance.number(0, 90)}%",
+    values.word,
+    values.invented,
+    values.date,
+    values.name,
+)
+
+
+def _table(chance: Chance) -> str:
+    """Return rows of figures or words as programs print and paste them, perhaps one a line, perhaps under a heading."""
+    columns = tuple(chance.pick(_CELLS) for _ in range(chance.pick((1, 1, 1, 2, 3, 4, 8))))
+    if chance.maybe(0.5):
+        columns = columns[:1] * len(columns)
+    between = chance.pick((",", ", ", "\t", ";", " ", " ", "  ", "|", " | "))
+    rows = [between.join(cell(chance) for cell in columns) for _ in range(chance.number(1, 16))]
+    if chance.maybe(0.2):
+        rows.insert(0, between.join(values.word(chance) for _ in columns))
+    return chance.pick(("\n", "\n", "\n", "\r\n", " ", ",")).join(rows)
+
 
 DOCUMENTS: Final[Rules] = {
     "file_excerpt": [
-        "«shell_script»", "«shell_script»", "«markup_part»", "«markup_part»", "«markup_part»", "«configuration»", "«configuration»", "«path_talk»", "«path_talk»", "«header_file»", "«page_source»", "«badge»",
+        "«shell_script»", "«shell_script»", "«markup_part»", "«markup_part»", "«markup_part»", "«configuration»", "«configuration»", "«path_talk»", "«path_talk»", "«header_file»", "«page_source»", "«badge»", "«data_table»", "«data_table»", "«manual»",
     ],
     "markup_part": [
         "<div «attributes»>\n«markup_part»\n«markup_part»\n</div>", "<table «attributes»><tbody><tr><td>«inline»</td><td «attributes»>«inline»</td></tr></tbody></table>", "<ul «attributes»><li>«inline»</li><li>«inline»</li></ul>", "<blockquote>«markup_part»</blockquote>", "<dl><dt><span «attributes»>«inline»</span></dt><dd>«inline»</dd></dl>",
@@ -43,7 +70,12 @@ DOCUMENTS: Final[Rules] = {
     "shell_line": [
         "«shell_command» «shell_file»", "«shell_command» «shell_file» «shell_file»", "«shell_command» «shell_file» | «shell_command»", "«shell_command» «shell_file» > «shell_file»", "«shell_command» «shell_file» >/dev/null 2>&1 || exit 1", "«noun»=$(«shell_command» «shell_file» | «shell_command»)", "«noun»=\"«word»\"", "export «noun»=«shell_file»", "«shell_test» && «shell_command» «shell_file»", "«shell_test» || return 1",
         "«shell_command» «shell_file»; «shell_command» «shell_file»", "set -eu", ". «shell_file»", "trap 'rm -f «shell_file»' EXIT", "local «noun»=$1; shift", "# «sentence»", "echo \"«sentence»\" >&2", "usage() { echo \"usage: $0 [-«d»] «word»\"; exit 2; }", "«noun»=$((«noun» + 1))", "eval \"«noun»=\\$«noun»\"", "«shell_command» «shell_file» &", "wait $!", "cat <<EOF > «shell_file»\n«sentence»\nEOF", "done < <(«shell_command» «shell_file»)", "complete -F _«invented» «invented»", "COMPREPLY=( $(compgen -W '«word» «word»' -- \"$cur\") )",
-        "echo \"Usage: $0 {start|stop|restart}\" >&2", "exec «unix_path» \"$@\"", "[ $# = 0 ] && exec «unix_path» \"$0\" --«word»", "exit $«noun»", "esac", "    ;;\n  -«d»|--«word»)\n    «shell_line»", "«noun»=\"${«noun» } «word»\"", "«noun»=${«noun»#=}", "dpkg-divert --add «unix_path»",
+        "echo \"Usage: $0 {start|stop|restart}\" >&2", "exec «unix_path» \"$@\"", "[ $# = 0 ] && exec «unix_path» \"$0\" --«word»", "exit $«noun»", "esac", "'-«word»'|'--«word»')\n\t\t«shell_line»\n\t\t;;", "        \"«word»\")  «shell_line» ;;\n        \"«word»\")  «shell_line» ;;", "return 0\n\t;;\n\t'--«word»')", "    ;;\n  -«d»|--«word»)\n    «shell_line»", "«noun»=\"${«noun» } «word»\"", "«noun»=${«noun»#=}", "dpkg-divert --add «unix_path»",
+    ],
+    "data_table": _table,
+    "manual": [
+        ".TH «invented» «d» «date»\n.SH NAME\n«invented» \\- «sentence»", "\\-\\-«word»\\-«noun», \\-\\-«word»,\n\\-\\-«noun»\\-«noun», \\-\\-«noun»\n«sentence»", ".TP\n\\fB\\-\\-«word»\\fR=\\fI«noun»\\fR\n«sentence»", "SYNOPSIS\n       «invented» [-«d»] [--«word»=«noun»] «noun»...", "NAME\n       «invented» - «sentence»\n\nDESCRIPTION\n       «sentence»", "OPTIONS\n       -«d», --«word»\n              «sentence»", "SEE ALSO\n       «invented»(«d»), «invented»(«d»)", "«sentence»:\n       --«word», --«noun», --«word»-«noun»",
+        "usage: «invented» [--«word» «noun»] [--«noun» {«word»,«word»}]\n\n  --«word» «noun»   «sentence»", "Note: «sentence»\nSee also: «invented», «invented»", "«noun»: «sentence»\n«noun»: «sentence»", "Author: «name»\nVersion: «version»\nLicense: «word»",
     ],
     "header_file": [
         "#define «invented»_«noun»(x) ((x) & 0x«hex»)", "#ifndef _«noun»_H\n#define _«noun»_H\n\n#include <«word».h>", "extern int «invented» (const char *__«noun», size_t __n) __THROW __nonnull ((1));", "typedef struct {\n  unsigned int «noun» : «d»;\n  char *«noun»[«small»];\n} «invented»_t;", "/* «sentence» */\n#if defined(__«noun»__) && !defined(«noun»)\n# error \"«word»\"\n#endif", "static inline void «noun»(struct «noun» *p) { p->«noun» |= 1 << «d»; }", "template <typename T> const T& «noun»(const std::vector<T>& v) { return v[0]; }", "enum { «noun» = 0x«hex», «noun» = '«d»' };",
