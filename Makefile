@@ -21,8 +21,8 @@ soak: .venv/dev ## prove for hours that nothing is lost: make soak SOAK_KILLS=10
 train-default: .venv/dev ## train the shipped model: make train-default DATA=DIR OUT=DIR
 	$(BIN)/python -m weirlog.models.default_training train --data "$(DATA)" --out "$(OUT)"
 
-evaluate-default: .venv/dev ## measure the shipped model: make evaluate-default DATA=DIR [OUT=PAGE.md]
-	$(BIN)/python -m weirlog.models.default_training evaluate --data "$(DATA)" --texts tests $(if $(OUT),--out "$(OUT)")
+evaluate-default: .venv/dev ## measure the shipped model: make evaluate-default DATA=DIR [TEXTS=tests/second_look] [OUT=PAGE.md]
+	$(BIN)/python -m weirlog.models.default_training evaluate --data "$(DATA)" --texts $(or $(TEXTS),tests) $(if $(OUT),--out "$(OUT)")
 
 reference-table: .venv/dev ## train every reference preset and time it against plain Keras: models/REFERENCE.md
 	$(BIN)/python -m weirlog.models.reference_table --out models/REFERENCE.md

@@ -317,3 +317,22 @@ def test_a_file_that_was_read_to_amid_its_second_line_is_not_known_by_its_header
     source = opened(feed)
     assert [payload for payload, *_ in everything(source)] == [header, *lines(0, 9)]
     source.close()
+
+
+def test_a_header_of_several_lines_does_not_make_one_log_pass_for_the_copy_of_another(feed: FileFeed) -> None:
+    """It was read before its first record came: a place behind it is remembered."""
+    header = [b"#Version: 1.0", b"#Fields: method path", b""]
+    source = opened(feed)
+    feed.write(*header)
+    found = everything(source)
+    feed.write(*lines(0, 3))
+    found += everything(source)
+    stopped(source)
+    feed.log.unlink()
+    (feed.folder / "access.log.1").write_bytes(b"\n".join([*header, *lines(3, 4), b""]))
+    feed.write(*header, *lines(4, 9))
+    source = opened(feed)
+    found += everything(source)
+    source.close()
+    assert sorted(payload for payload, *_ in found if not payload.startswith(b"#")) == lines(0, 9)
+    assert len({one[1:] for one in found}) == len(found), "two lines are two alerts"

@@ -170,6 +170,7 @@ class FileSource:
         # A few µs a read: a file that was truncated and has grown again since must not be read from its middle.
         if shrank or (tail.unread_or_shrunk and tail.was_rewritten()):
             tail = self._following.start_over(inode, before)
+            self._next_scan = now
         records = tail.read(now, limit) if tail.is_saved else []
         return records or self._files.last_words(inode, now)
 

@@ -197,7 +197,7 @@ class Following:
         return True
 
     def start_over(self, inode: Inode, size_before: Position) -> Tail:
-        """Begin again in a file that was truncated, and look for a copy of what it held.
+        """Begin again in a file that was truncated; the next scan looks for a copy of what it held.
 
         Args:
             inode: which one.
@@ -216,7 +216,6 @@ class Following:
         log.warning("a file was truncated", path=str(tail.path), unread_bytes=lost_bytes)
         if tail.fingerprint and tail.content.packing is None:
             self._search.disown(mark, gap)
-            self._search.go_on()
         else:
             self._files.gaps.found(gap)
         return fresh

@@ -13,6 +13,8 @@ from weirlog.pipeline.sources.checkpoint import Mark
 from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
 
 FINGERPRINT_BYTES = 1024
+HEADER_BYTES = 4096
+"""No header is taken to be longer."""
 
 
 def fingerprint(content: Content) -> str:
@@ -58,15 +60,21 @@ def points_of(mark: Mark) -> list[tuple[Position, str]]:
 
 
 def is_known_by_more(content: Content, mark: Mark) -> bool:
-    """Whether something is known of a mark's file behind the first line, which `content` shares with it."""
-    first_line = first_line_bytes(content)
-    return any(position > first_line for position, _ in points_of(mark))
+    """Whether something is known of a mark's file behind the header, whose first line `content` shares with it."""
+    header = header_bytes(content)
+    return any(position > header for position, _ in points_of(mark))
 
 
-def first_line_bytes(content: Content) -> int:
-    """Return how long the first line is, with its newline, or as much of it as a fingerprint covers; 0 for none."""
-    head = content.pread(FINGERPRINT_BYTES, 0)
-    return head.find(b"\n") + 1 or len(head)
+def header_bytes(content: Content) -> int:
+    """Return how much of the beginning may stand in other logs of the same program as well; 0 for an empty file.
+
+    That is the first line, and what follows it of lines that are empty or begin with "#"; or as much of them as there is.
+    """
+    head = content.pread(HEADER_BYTES, 0)
+    end = head.find(b"\n") + 1
+    while end and head[end : end + 1] in (b"#", b"\r", b"\n"):
+        end = head.find(b"\n", end) + 1
+    return end or len(head)
 
 
 def is_copy(content: Content, of: Content) -> bool:
@@ -79,9 +87,8 @@ class Claims:
     """The marks that a file with their first line may continue; decided as far as it is unpacked.
 
     The furthest point of a mark that the file reaches tells, be it before the mark's position (a copy that was made
-    before the last lines were read) or behind it (lines that were read and not settled). The first line alone, which
-    may be a header, tells only where no more than that line was handed out, and never for a file that stands where the
-    other stood.
+    before the last lines were read) or behind it (lines that were read and not settled). What may be no more than a
+    header tells only where nothing behind it was handed out, and never for a file that stands where the other stood.
 
     Args:
         content: of the file.
@@ -100,13 +107,13 @@ class Claims:
         self.otherwise = otherwise
         self.marks = list(marks)
         self.fitting: list[Mark] = []
-        """Those that fit, moved back to where the file is known to be a copy: what is known by more than its first line
+        """Those that fit, moved back to where the file is known to be a copy: what is known by more than its header
         comes first, then the furthest. Final once `decided`."""
         self.known: frozenset[str] = frozenset()
-        """Keys of those that fit by more than their first line. Final once `decided`."""
+        """Keys of those that fit by more than their header. Final once `decided`."""
         self._content = content
         self._path = path
-        self._first_line = first_line_bytes(content)
+        self._header = header_bytes(content)
         # In order of position: a compressed file is unpacked once, forwards.
         points = [(*point, mark) for mark in self.marks for point in (*mark.trail, (mark.position, mark.before))]
         self._left = sorted(points, key=lambda point: point[0], reverse=True)
@@ -123,7 +130,7 @@ class Claims:
                     self._reached[mark.key] = mark
                 elif position <= mark.position and (hashed or not position):
                     self._reached[mark.key] = msgspec.structs.replace(mark, position=position, before=hashed)
-                if hashed and position > self._first_line:
+                if hashed and position > self._header:
                     self._holds[mark.key] = same
             elif self._content.packing is not None and not self._content.ended:
                 return False
@@ -138,4 +145,4 @@ class Claims:
         if holds is not None:
             return holds
         furthest = max(mark.position, *(place for place, _ in mark.trail), 0)
-        return mark.path != self._path and furthest <= self._first_line
+        return mark.path != self._path and furthest <= self._header

@@ -13,7 +13,7 @@ from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import MISSING, REPLACED, TRUNCATED, Gap
 from weirlog.pipeline.sources.checkpoint import Mark
 from weirlog.pipeline.sources.files import Files
-from weirlog.pipeline.sources.identity import Claims, first_line_bytes, fits, is_known_by_more
+from weirlog.pipeline.sources.identity import Claims, fits, header_bytes, is_known_by_more
 from weirlog.pipeline.sources.rotation import Sibling, is_related, is_rotated, siblings
 from weirlog.pipeline.sources.tail import Tail, end_of_lines
 from weirlog.pipeline.sources.turns import Inode
@@ -75,7 +75,7 @@ class Search:
             if self.is_finished(tail, mark):
                 self._files.finish(tail.inode, msgspec.structs.replace(mark, path=str(tail.path)))
                 return False
-            if is_known_by_more(content, mark) or mark.position > first_line_bytes(content):
+            if is_known_by_more(content, mark) or mark.position > header_bytes(content):
                 # An inode comes again soon after its file was compressed and removed: what was read must be in it.
                 gone = self.disown(mark)
                 others = [other for other in self.related(tail) if other.key != gone.key]
@@ -99,8 +99,8 @@ class Search:
             return False
         if is_known_by_more(tail.content, mark):
             return True
-        if mark.position > first_line_bytes(tail.content):
-            return False  # it was read to amid its second line, and half a line may stand in another file as well
+        if mark.position > header_bytes(tail.content):
+            return False  # it was read to amid the line behind its header, and half a line may stand in another file as well
         sought = [other for other in self.related(tail) if other.key in self._sought and other.key != mark.key]
         claims = Claims(tail.content, str(tail.path), sought)
         return not (claims.decided() and claims.known)

@@ -112,9 +112,9 @@ class Tail:
         self.prove()
 
     def prove(self) -> None:
-        """Look for a place behind the first line by which the file can be told from others.
+        """Look for a place behind the header by which the file can be told from others.
 
-        Logs that begin with a header all have the same first line: of such a file nothing more may be handed out.
+        Logs that begin with a header all begin with the same lines: of such a file nothing more may be handed out.
         """
         if not self.is_proven and not self.was_rewritten():
             self._trail.look_ahead(self._position, self._limits.read_bytes)
@@ -156,7 +156,7 @@ class Tail:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the furthest point by which the file is known lies behind its first line."""
+        """Whether the furthest point by which the file is known lies behind its header."""
         return self._trail.is_proven
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from weirlog.pipeline.records import Position
 from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
-from weirlog.pipeline.sources.identity import before, first_line_bytes, hash_before
+from weirlog.pipeline.sources.identity import before, hash_before, header_bytes
 
 TRAIL_LIMIT = 12
 """Earlier positions that are remembered of a file, some 30 bytes each in the checkpoint."""
@@ -17,7 +17,7 @@ THINNED = 8
 class Trail:
     """The places that were passed in one file, and the furthest one that is known, which may lie ahead of its reader.
 
-    Logs that begin with a header all have the same first line: a place behind it tells them apart.
+    Logs that begin with a header all begin with the same lines: a place behind it tells them apart.
 
     Args:
         content: of the file.
@@ -30,7 +30,7 @@ class Trail:
         self._content = content
         self._passed = [point for point in reached if point[0] <= position]
         self._furthest: tuple[Position, str] = max(reached, default=(0, ""))
-        self._known_first_line = 0
+        self._whole_header = 0
 
     @property
     def points(self) -> tuple[tuple[Position, str], ...]:
@@ -43,14 +43,18 @@ class Trail:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the furthest point by which the file is known lies behind its first line."""
-        return max(self._last_passed, self._furthest[0]) > self._first_line > 0
+        """Whether the furthest point by which the file is known lies behind its header."""
+        return max(self._last_passed, self._furthest[0]) > self._header > 0
 
     @property
-    def _first_line(self) -> int:
-        """The bytes of its first line, 0 while that is not whole."""
-        self._known_first_line = self._known_first_line or first_line_bytes(self._content)
-        return self._known_first_line
+    def _header(self) -> int:
+        """The bytes of its header, or of what there is of it."""
+        if self._whole_header:
+            return self._whole_header
+        header = header_bytes(self._content)
+        if self._content.reaches(header + 1):
+            self._whole_header = header
+        return header
 
     @property
     def _last_passed(self) -> Position:
@@ -64,12 +68,12 @@ class Trail:
             self._passed[:THINNED] = self._passed[:THINNED:2]
 
     def look_ahead(self, position: Position, limit: int) -> None:
-        """Look for a place behind the first line, within `limit` bytes after `position`: the end of a line, or far in one."""
+        """Look for a place behind the header, within `limit` bytes after `position`: the end of a line, or far in one."""
         near = before(self._content, position)
         # What is not written yet may be zeros.
         lines = self._content.pread(limit + BEFORE_BYTES, position).rstrip(b"\0")
         end = lines.rfind(b"\n") + 1
-        if position + end <= self._first_line:
+        if position + end <= self._header:
             end = len(lines)
         if hashed := hash_before((near + lines[:end])[-BEFORE_BYTES:]):
             self._furthest = (position + end, hashed)

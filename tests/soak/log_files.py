@@ -93,7 +93,7 @@ class LogFile:
     @property
     def is_told_apart(self) -> bool:
         """Whether the next source knows it by more than a header, which other files have as well."""
-        return self.marked and any(line.end is not None and line.data != HEADER for line in self.lines)
+        return self.marked and any(line.end and line.data.strip() not in {b"", HEADER} for line in self.lines)
 
     def append(self, lines: list[Line], *, partly: bool) -> None:
         """End the line that has no newline, then write `lines`, the last one perhaps by half and without newline."""
