@@ -39,7 +39,7 @@ PLAIN_FALSE_ALERT_RATE: Final = 1e-4
 """Of generated plain requests, which are harder than real ones."""
 PROBE_THRESHOLD: Final = 0.95
 """A probe is told by a name alone, which a site may bear itself; an injection is told by what breaks out of its place. Of
-3,562 requests of real hosts, asked of a model that had seen none of these, none scored above 0.95 as a probe, 3 above 0.9."""
+3,560 requests of real hosts, asked of models that had seen none of these, none scored above 0.81 as a probe."""
 
 
 def settled(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_ROWS) -> Artifact:

@@ -13,14 +13,15 @@ from weirlog.models.corpus import traffic
 from weirlog.models.corpus.documentation import passages
 from weirlog.models.corpus.encodings import ENCODINGS, PLAIN
 from weirlog.models.corpus.traffic import quotations
-from weirlog.models.default_quality import ATTACKS_FILE, REPORT_SEED, harmless_texts
+from weirlog.models.default_quality import ATTACKS_FILE, HARMLESS_FILE, REPORT_SEED, harmless_texts
 from weirlog.models.default_thresholds import PLAIN_FALSE_ALERT_RATE
 from weirlog.models.detector import load_detector
 from weirlog.models.quality import Share, judge_attacks, judge_bodies, judge_harmless, mark_attacks, share
 from weirlog.models.quality_page import told
-from weirlog.models.samples import FORMS, UPLOAD, read_attacks
+from weirlog.models.samples import FORMS, UPLOAD, read_attacks, read_harmless
 
 HERE = Path(__file__).parent
+SECOND_LOOK = HERE / "second_look"
 HARMLESS_FLAGGED = 0.03
 PASSAGES_FLAGGED = 0.01
 FOUND_PLAIN = 0.97
@@ -70,10 +71,6 @@ def test_few_harmless_texts_that_look_like_attacks_are_flagged(detector):
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
 
 
-@short_of(
-    "94.1 % (692 of 735; 92.2–95.6) are found; least of ssrf 38 of 48, probe 14 of 17, deserialization 43 of 51, "
-    "ssi 36 of 39"
-)
 def test_attacks_are_found_as_they_are_written(judged):
     assert found(judged, PLAIN).value >= FOUND_PLAIN, told(found(judged, PLAIN))
 
@@ -82,6 +79,15 @@ def test_attacks_are_found_as_they_are_written(judged):
 def test_attacks_are_found_in_a_single_encoding(judged, encoding):
     assert found(judged, encoding).of > 40
     assert found(judged, encoding).value >= FOUND_ENCODED, told(found(judged, encoding))
+
+
+def test_texts_that_no_generator_was_extended_for_fare_alike(detector):
+    """Written later than the others, after the generators: fewer, so that only what is plainly worse fails."""
+    flagged = share(judge_harmless(detector, read_harmless(SECOND_LOOK / HARMLESS_FILE)), lambda each: each.flagged)
+    attacks = found(judge_attacks(detector, read_attacks(SECOND_LOOK / ATTACKS_FILE)), PLAIN)
+    assert (flagged.of, attacks.of) == (135, 275)
+    assert flagged.interval[0] <= HARMLESS_FLAGGED, told(flagged)
+    assert attacks.interval[1] >= FOUND_PLAIN - 0.02, told(attacks)
 
 
 def test_few_written_passages_that_were_held_out_are_flagged(detector):
@@ -106,8 +112,8 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
     "form",
     [
         "json",
-        pytest.param("form", marks=short_of("93.8 % (45 of 48; 83.2–97.9)")),
-        pytest.param("text", marks=short_of("89.6 % (43 of 48; 77.8–95.5)")),
+        pytest.param("form", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
+        pytest.param("text", marks=short_of("91.7 % (44 of 48; 80.4–96.7)")),
     ],
 )
 def test_attacks_are_found_anywhere_in_long_bodies(bodies, form):
