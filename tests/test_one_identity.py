@@ -336,3 +336,12 @@ def test_a_header_of_several_lines_does_not_make_one_log_pass_for_the_copy_of_an
     source.close()
     assert sorted(payload for payload, *_ in found if not payload.startswith(b"#")) == lines(0, 9)
     assert len({one[1:] for one in found}) == len(found), "two lines are two alerts"
+
+
+def test_half_a_first_line_that_was_read_says_nothing_of_the_file_that_got_its_inode(feed: FileFeed) -> None:
+    feed.write(*lines(0, 3))
+    former = Mark(feed.log.stat().st_ino, "", 4, str(feed.log), time.time(), ended=True)
+    Checkpoint(feed.checkpoint).save(State([former], feed.patterns))
+    source = opened(feed)
+    assert [payload for payload, *_ in everything(source)] == lines(0, 3)
+    source.close()

@@ -99,8 +99,8 @@ class Search:
             return False
         if is_known_by_more(tail.content, mark):
             return True
-        if mark.position > header_bytes(tail.content):
-            return False  # it was read to amid the line behind its header, and half a line may stand in another file as well
+        if mark.position > (header_bytes(tail.content) if mark.fingerprint else 0):
+            return False  # it was read to amid a line behind its header, or its first: half a line says nothing
         sought = [other for other in self.related(tail) if other.key in self._sought and other.key != mark.key]
         claims = Claims(tail.content, str(tail.path), sought)
         return not (claims.decided() and claims.known)
