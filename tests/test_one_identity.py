@@ -345,3 +345,19 @@ def test_half_a_first_line_that_was_read_says_nothing_of_the_file_that_got_its_i
     source = opened(feed)
     assert [payload for payload, *_ in everything(source)] == lines(0, 3)
     source.close()
+
+
+@pytest.mark.parametrize("text", [b"one line\nand half", b"#fields\nhalf a line"])
+def test_a_compressed_copy_that_ends_amid_a_line_is_known_when_that_was_read(feed: FileFeed, text: bytes) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    feed.log.write_bytes(text)
+    source = opened(feed)
+    assert len(payloads(source, 1)) == 1
+    with feed.log.open("rb"):  # so that its inode does not come again
+        feed.log.unlink()
+        assert [payload for payload, *_ in everything(source)] == text.splitlines()[1:]
+        stopped(source)
+        (feed.folder / "access.log.1.gz").write_bytes(gzip.compress(text))
+    source = opened(feed)
+    assert everything(source) == []
+    source.close()

@@ -32,7 +32,7 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seen: when it was there last, in seconds since 1970-01-01 UTC.
         origin: the inode of which its records' identity is made, where that is another one; else 0. A compressed copy
             goes on under the identity of the file that it was made from.
-        before: hash of the bytes just before the position, or "" where they were not at hand.
+        before: hash of the bytes just before the position, or "" where they were not at hand; it begins with "~" amid a line.
         ended: it was read to its end and let go, or its rest was told to be lost: nobody looks for its rest.
         packed_bytes: how large a compressed file was when it ended; larger, it is looked at again.
         generation: how many other files with this first line had the inode of its identity before: those that were cut

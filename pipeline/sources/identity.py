@@ -40,6 +40,27 @@ def hash_before(before: bytes) -> str:
     return hashlib.sha256(before).hexdigest()[:16]
 
 
+HALF = "~"
+"""Begins the hash of what ends amid a line."""
+
+
+def hash_at(before: bytes) -> str:
+    """Return the same, and a hash that begins with HALF where it would be "".
+
+    Half a line says nothing but of a file that ends there, and so is equal in all that is known of it.
+    """
+    if hashed := hash_before(before):
+        return hashed
+    return HALF + hashlib.sha256(before).hexdigest()[:16] if before else ""
+
+
+def holds_at(content: Content, position: Position, hashed: str) -> bool:
+    """Whether a file, which reaches to `position`, is there what `hashed` says by `hash_at`, as far as that tells."""
+    if not hashed or hash_at(before(content, position)) != hashed:
+        return False
+    return not hashed.startswith(HALF) or not content.reaches(position + 1)
+
+
 def before(content: Content, position: Position) -> bytes:
     """Return the bytes just before `position`, which `content` must reach; BEFORE_BYTES, or all there are."""
     start = max(0, position - BEFORE_BYTES)
@@ -56,7 +77,8 @@ def fits(content: Content, mark: Mark) -> bool:
 
 def points_of(mark: Mark) -> list[tuple[Position, str]]:
     """Return the places at which it is known what stood before them, in order."""
-    return sorted({point for point in (*mark.trail, (mark.position, mark.before)) if point[0] and point[1]})
+    points = (*mark.trail, (mark.position, mark.before))
+    return sorted({point for point in points if point[0] and point[1] and not point[1].startswith(HALF)})
 
 
 def is_known_by_more(content: Content, mark: Mark) -> bool:
@@ -125,20 +147,28 @@ class Claims:
         while self._left:
             position, hashed, mark = self._left[-1]
             if self._content.reaches(position):
-                same = bool(hashed) and hash_before(before(self._content, position)) == hashed
+                if hashed.startswith(HALF) and not (self._content.reaches(position + 1) or self._has_ended):
+                    return False
+                same = holds_at(self._content, position, hashed)
+                if hashed.startswith(HALF) and not same:
+                    hashed = ""
                 if same and position >= mark.position:
                     self._reached[mark.key] = mark
                 elif position <= mark.position and (hashed or not position):
                     self._reached[mark.key] = msgspec.structs.replace(mark, position=position, before=hashed)
                 if hashed and position > self._header:
                     self._holds[mark.key] = same
-            elif self._content.packing is not None and not self._content.ended:
+            elif not self._has_ended:
                 return False
             self._left.pop()
         fitting = [self._reached[mark.key] for mark in self.marks if mark.key in self._reached and self._fits(mark)]
         self.known = frozenset(key for key, holds in self._holds.items() if holds)
         self.fitting = sorted(fitting, key=lambda mark: (mark.key in self.known, mark.position), reverse=True)
         return True
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._content.packing is None or self._content.ended
 
     def _fits(self, mark: Mark) -> bool:
         holds = self._holds.get(mark.key)

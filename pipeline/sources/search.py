@@ -13,7 +13,7 @@ from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import MISSING, REPLACED, TRUNCATED, Gap
 from weirlog.pipeline.sources.checkpoint import Mark
 from weirlog.pipeline.sources.files import Files
-from weirlog.pipeline.sources.identity import Claims, fits, header_bytes, is_known_by_more
+from weirlog.pipeline.sources.identity import Claims, fits, header_bytes, holds_at, is_known_by_more
 from weirlog.pipeline.sources.rotation import Sibling, is_related, is_rotated, siblings
 from weirlog.pipeline.sources.tail import Tail, end_of_lines
 from weirlog.pipeline.sources.turns import Inode
@@ -209,7 +209,7 @@ class Search:
             return False
         content = tail.content
         # A rotated file may have been read to its end amid a line; nobody writes to it any more.
-        is_read = mark.ended and content.size() == mark.position and fits(content, mark)
+        is_read = mark.ended and content.size() == mark.position and holds_at(content, mark.position, mark.before)
         if content.packing is None and not is_read and not self.is_its_own(tail, mark):
             self.disown(mark)
             return False

@@ -11,7 +11,7 @@ from weirlog.pipeline.ledger import Ledger
 from weirlog.pipeline.records import Partition, Position, Receipt, Record
 from weirlog.pipeline.sources.checkpoint import Mark, partition_key
 from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
-from weirlog.pipeline.sources.identity import Claims, before, fingerprint, hash_before, points_of
+from weirlog.pipeline.sources.identity import Claims, before, fingerprint, hash_at, points_of
 from weirlog.pipeline.sources.trail import Trail
 
 FLAWED_BYTES = 1024
@@ -253,11 +253,11 @@ class Tail:
 
     def _hash_before(self, position: Position, *, is_there: bool) -> str:
         if position == self._position and self._before is not None:
-            return hash_before(self._before)
+            return hash_at(self._before)
         if not is_there or self.content.packing is not None:
             # Gone, or it would have to be unpacked again for it.
             return dict(self._trail.points).get(position, "")
-        return hash_before(before(self.content, position))
+        return hash_at(before(self.content, position))
 
     def read(self, now: float, limit: int = 0) -> list[Record]:
         """Return the next records, or none; never more than the limits say. `now` becomes their `read_at`.
