@@ -361,3 +361,25 @@ def test_a_compressed_copy_that_ends_amid_a_line_is_known_when_that_was_read(fee
     source = opened(feed)
     assert everything(source) == []
     source.close()
+
+
+def test_an_archive_is_known_as_a_copy_though_its_inode_was_that_of_another_with_the_same_header(
+    feed: FileFeed,
+) -> None:
+    header = b"#Fields: method path"
+    feed.patterns = [f"{feed.log}*"]
+    feed.write(header)
+    pack(feed.log)
+    archive = feed.folder / "access.log.gz"
+    source = opened(feed)
+    assert [payload for payload, *_ in everything(source)] == [header]
+    feed.write(header, *lines(0, 3))
+    found = everything(source)
+    stopped(source)
+    archive.write_bytes(gzip.compress(feed.log.read_bytes()))
+    archive.rename(feed.folder / "access.log.1.gz")
+    feed.log.unlink()
+    source = opened(feed)
+    assert [payload for payload, *_ in found] == [header, *lines(0, 3)]
+    assert everything(source) == []
+    source.close()

@@ -117,6 +117,7 @@ class Claims:
         path: where it stands.
         marks: with its fingerprint.
         otherwise: what to do with the file when none of them fits.
+        own: the mark of its inode, which is known by a header alone: it is taken where no other fits by more than that.
     """
 
     def __init__(
@@ -125,8 +126,10 @@ class Claims:
         path: str,
         marks: Iterable[Mark],
         otherwise: Literal["begin", "finish", "drop"] = "begin",
+        own: Mark | None = None,
     ) -> None:
         self.otherwise = otherwise
+        self.own = own
         self.marks = list(marks)
         self.fitting: list[Mark] = []
         """Those that fit, moved back to where the file is known to be a copy: what is known by more than its header

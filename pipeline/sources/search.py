@@ -75,11 +75,14 @@ class Search:
             if self.is_finished(tail, mark):
                 self._files.finish(tail.inode, msgspec.structs.replace(mark, path=str(tail.path)))
                 return False
+            others = [other for other in self.related(tail) if other.key != mark.key]
             if is_known_by_more(content, mark) or mark.position > header_bytes(content):
                 # An inode comes again soon after its file was compressed and removed: what was read must be in it.
-                gone = self.disown(mark)
-                others = [other for other in self.related(tail) if other.key != gone.key]
-                tail.claims = Claims(tail.content, str(tail.path), [gone, *others], otherwise)
+                tail.claims = Claims(content, str(tail.path), [self.disown(mark), *others], otherwise)
+                return True
+            if others:
+                self._files.marks.keep(mark)
+                tail.claims = Claims(content, str(tail.path), others, otherwise, own=mark)
                 return True
         tail.begin(mark.position, mark)
         return True
@@ -153,8 +156,11 @@ class Search:
             return True
         if not tail.claims.decided():
             return False
-        otherwise = tail.claims.otherwise
-        if (best := self._taken(tail.claims, tail.claims.marks)) is not None:
+        otherwise, own = tail.claims.otherwise, tail.claims.own
+        best = self._taken(tail.claims, tail.claims.marks if own is None else ())
+        if best is None and own is not None and self._files.marks.drop(own):
+            best = own
+        if best is not None:
             self._continue(tail, best)
             return True
         if otherwise == "begin":
