@@ -383,3 +383,19 @@ def test_an_archive_is_known_as_a_copy_though_its_inode_was_that_of_another_with
     assert [payload for payload, *_ in found] == [header, *lines(0, 3)]
     assert everything(source) == []
     source.close()
+
+
+def test_a_copy_is_known_though_its_inode_was_that_of_a_file_without_a_whole_line(feed: FileFeed) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    half = feed.folder / "access.log.1"
+    half.write_bytes(b"half")
+    source = opened(feed)
+    feed.write(*lines(0, 3))
+    first = everything(source)
+    assert [payload for payload, *_ in first if payload != b"half"] == lines(0, 3)
+    stopped(source)
+    half.write_bytes(feed.log.read_bytes())
+    os.truncate(feed.log, 0)
+    source = opened(feed)
+    assert everything(source) == []
+    source.close()

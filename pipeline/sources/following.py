@@ -165,9 +165,9 @@ class Following:
     def _own_mark(self, tail: Tail) -> Mark | None:
         """Take what is remembered of this very file; what its inode alone shares with it is of one that is gone."""
         mark = self._files.marks.take(tail.content.inode, tail.fingerprint)
-        if mark is None or tail.content.packing is not None:
-            return mark if mark is not None and mark.fingerprint else None
-        if self._search.is_its_own(tail, mark):
+        if mark is None or not mark.fingerprint:
+            return None  # of a file without a whole line nothing is known but its inode
+        if tail.content.packing is not None or self._search.is_its_own(tail, mark):
             return mark
         self._search.disown(mark)
         return None
