@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from bounds import short_of
 
 from weirlog.models.corpus import traffic
 from weirlog.models.corpus.documentation import passages
@@ -29,11 +30,6 @@ FOUND_ENCODED = 0.90
 NAMED = 0.90
 OVERLAPPING = 0.90
 GENERATED = 8_000
-
-
-def short_of(reason):
-    """Return the mark of a bound that the shipped model does not hold yet; it fails as soon as one does."""
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +77,17 @@ def test_attacks_are_found_in_a_single_encoding(judged, encoding):
     assert found(judged, encoding).value >= FOUND_ENCODED, told(found(judged, encoding))
 
 
-def test_texts_that_no_generator_was_extended_for_fare_alike(detector):
-    """Written later than the others, after the generators: fewer, so that only what is plainly worse fails."""
+def test_few_harmless_texts_of_the_second_look_are_flagged(detector):
+    """Written later than the others, and no generator was extended for them."""
     flagged = share(judge_harmless(detector, read_harmless(SECOND_LOOK / HARMLESS_FILE)), lambda each: each.flagged)
+    assert flagged.of == 135
+    assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
+
+
+@short_of("94.2 % (259 of 275; 90.8–96.4) are found; least of nosqli 6 of 9, crlf 6 of 9, probe 6 of 8, ssrf 20 of 24")
+def test_attacks_of_the_second_look_are_found_as_they_are_written(detector):
     attacks = found(judge_attacks(detector, read_attacks(SECOND_LOOK / ATTACKS_FILE)), PLAIN)
-    assert (flagged.of, attacks.of) == (135, 275)
-    assert flagged.interval[0] <= HARMLESS_FLAGGED, told(flagged)
-    assert attacks.interval[1] >= FOUND_PLAIN - 0.02, told(attacks)
+    assert attacks.value >= FOUND_PLAIN, told(attacks)
 
 
 def test_few_written_passages_that_were_held_out_are_flagged(detector):

@@ -15,6 +15,8 @@ from weirlog.pipeline.sources.content import BEFORE_BYTES, Content
 FINGERPRINT_BYTES = 1024
 HEADER_BYTES = 4096
 """No header is taken to be longer."""
+HALF = "~"
+"""Begins the hash of what ends amid a line."""
 
 
 def fingerprint(content: Content) -> str:
@@ -30,28 +32,22 @@ def fingerprint(content: Content) -> str:
     return hashlib.sha256(head if end < 0 else head[: end + 1]).hexdigest()[:24]
 
 
-def hash_before(before: bytes) -> str:
+def hash_at(before: bytes) -> str:
     """Return what a mark holds of the BEFORE_BYTES before its position: two files may share a first line, not these.
 
-    "" where they end amid a line that begins among them: half a line may be no more than a date, and says nothing.
+    It begins with HALF where they end amid a line that begins among them: half a line may be no more than a date, and says
+    nothing but of a file that ends there too.
     """
-    if not before.endswith(b"\n") and (b"\n" in before or len(before) < BEFORE_BYTES):
+    if not before:
         return ""
-    return hashlib.sha256(before).hexdigest()[:16]
+    is_half = not before.endswith(b"\n") and (b"\n" in before or len(before) < BEFORE_BYTES)
+    return (HALF if is_half else "") + hashlib.sha256(before).hexdigest()[:16]
 
 
-HALF = "~"
-"""Begins the hash of what ends amid a line."""
-
-
-def hash_at(before: bytes) -> str:
-    """Return the same, and a hash that begins with HALF where it would be "".
-
-    Half a line says nothing but of a file that ends there, and so is equal in all that is known of it.
-    """
-    if hashed := hash_before(before):
-        return hashed
-    return HALF + hashlib.sha256(before).hexdigest()[:16] if before else ""
+def hash_before(before: bytes) -> str:
+    """Return the same, or "" for half a line."""
+    hashed = hash_at(before)
+    return "" if hashed.startswith(HALF) else hashed
 
 
 def holds_at(content: Content, position: Position, hashed: str) -> bool:
@@ -85,6 +81,15 @@ def is_known_by_more(content: Content, mark: Mark) -> bool:
     """Whether something is known of a mark's file behind the header, whose first line `content` shares with it."""
     header = header_bytes(content)
     return any(position > header for position, _ in points_of(mark))
+
+
+def was_read_amid(content: Content, mark: Mark) -> bool:
+    """Whether a mark's file was read further than it is known: amid the line behind its header, or its first.
+
+    Half a line may stand in another file as well.
+    """
+    header = header_bytes(content) if mark.fingerprint else 0
+    return mark.position > header and not is_known_by_more(content, mark)
 
 
 def header_bytes(content: Content) -> int:
@@ -150,10 +155,11 @@ class Claims:
         while self._left:
             position, hashed, mark = self._left[-1]
             if self._content.reaches(position):
-                if hashed.startswith(HALF) and not (self._content.reaches(position + 1) or self._has_ended):
+                is_half = hashed.startswith(HALF)
+                if is_half and not (self._content.reaches(position + 1) or self._has_ended):
                     return False
                 same = holds_at(self._content, position, hashed)
-                if hashed.startswith(HALF) and not same:
+                if is_half and not same:
                     hashed = ""
                 if same and position >= mark.position:
                     self._reached[mark.key] = mark

@@ -13,7 +13,7 @@ from weirlog.pipeline.errors import RetryableError
 from weirlog.pipeline.gaps import MISSING, REPLACED, TRUNCATED, Gap
 from weirlog.pipeline.sources.checkpoint import Mark
 from weirlog.pipeline.sources.files import Files
-from weirlog.pipeline.sources.identity import Claims, fits, header_bytes, holds_at, is_known_by_more
+from weirlog.pipeline.sources.identity import Claims, fits, holds_at, is_known_by_more, was_read_amid
 from weirlog.pipeline.sources.rotation import Sibling, is_related, is_rotated, siblings
 from weirlog.pipeline.sources.tail import Tail, end_of_lines
 from weirlog.pipeline.sources.turns import Inode
@@ -76,7 +76,7 @@ class Search:
                 self._files.finish(tail.inode, msgspec.structs.replace(mark, path=str(tail.path)))
                 return False
             others = [other for other in self.related(tail) if other.key != mark.key]
-            if is_known_by_more(content, mark) or mark.position > header_bytes(content):
+            if is_known_by_more(content, mark) or was_read_amid(content, mark):
                 # An inode comes again soon after its file was compressed and removed: what was read must be in it.
                 tail.claims = Claims(content, str(tail.path), [self.disown(mark), *others], otherwise)
                 return True
@@ -100,10 +100,10 @@ class Search:
         if not fits(tail.content, mark):
             log.warning("a file is not what it was when it was read", path=str(tail.path), was=mark.path)
             return False
+        if was_read_amid(tail.content, mark):
+            return False
         if is_known_by_more(tail.content, mark):
             return True
-        if mark.position > (header_bytes(tail.content) if mark.fingerprint else 0):
-            return False  # it was read to amid a line behind its header, or its first: half a line says nothing
         sought = [other for other in self.related(tail) if other.key in self._sought and other.key != mark.key]
         claims = Claims(tail.content, str(tail.path), sought)
         return not (claims.decided() and claims.known)

@@ -28,7 +28,7 @@ from weirlog.pipeline.sources.checkpoint import Checkpoint, Mark
 from weirlog.pipeline.sources.content import PlainContent
 from weirlog.pipeline.sources.file import FileSource
 from weirlog.pipeline.sources.files import Pace
-from weirlog.pipeline.sources.identity import fingerprint, fits, header_bytes, is_known_by_more
+from weirlog.pipeline.sources.identity import fingerprint, fits, was_read_amid
 from weirlog.pipeline.sources.tail import TailLimits
 from weirlog.pipeline.timing import Clock
 
@@ -289,8 +289,6 @@ def _mark_of(path: Path, marks: dict[tuple[int, str], Mark]) -> Mark | None:
     content = PlainContent(os.open(path, os.O_RDONLY))
     try:
         mark = marks.get((content.inode, fingerprint(content)))
-        if mark is None or not fits(content, mark):
-            return None
-        return mark if is_known_by_more(content, mark) or mark.position <= header_bytes(content) else None
+        return mark if mark is not None and fits(content, mark) and not was_read_amid(content, mark) else None
     finally:
         content.close()
