@@ -1,7 +1,7 @@
 """One text value brought into the form that "detection-1" models read: decoded, folded, shortened.
 
 An attack can be spelt in endless ways that a server undoes again: percent and entity encoding twice over, full-width
-letters, escapes, Base64, padding. Here each spelling is undone once, the same way in training and in serving, so that
+letters, escapes, UTF-7 and UTF-16, Base64, hexadecimal, padding. Here each spelling is undone once, the same way in training and in serving, so that
 the model need not learn it. Every step is linear in the value's length; the rounds are counted.
 
 Characters of the result: printable ASCII without upper case, and the stand-ins below. A stand-in that a client sends
@@ -24,6 +24,8 @@ OPAQUE_CHARACTERS: Final = 40
 """From this length a run of letters, digits, `_` and `-` is a token or a digest; it is cut to its ends."""
 BASE64_CHARACTERS: Final = 16
 """The shortest run that is tried as Base64."""
+HEXADECIMAL_BYTES: Final = 8
+"""The shortest run that is tried as hexadecimal, in bytes."""
 BINARY_CHARACTERS: Final = 64
 """From this length a run of the Base64 alphabet that says no text, and mixes it as ciphers do, is cut to its ends."""
 CACHE_ENTRIES: Final = 8192
@@ -36,21 +38,28 @@ LINE_FEED: Final = "␊"
 NUL: Final = "␀"
 CONTROL: Final = "␦"
 GAP: Final = "…"  # something was left out here
-DECODED: Final = ("⟦", "⟧")  # what the Base64 just before says
+DECODED: Final = ("⟦", "⟧")  # what the Base64 or hexadecimal just before says
 
 _ESCAPE = re.compile(
     r"(?P<bytes>(?:%[0-9a-fA-F]{2})+)"
     r"|%u(?P<percent_u>[0-9a-fA-F]{4})"
     r"|\\u(?P<backslash_u>[0-9a-fA-F]{4})|\\u\{(?P<braced>[0-9a-fA-F]{1,6})\}|\\x(?P<backslash_x>[0-9a-fA-F]{2})"
+    r"|\\(?P<octal>[0-3][0-7]{2})"
+    # UTF-7 of ASCII: its first twelve bits are below 8 in sixteen (RFC 2152).
+    r"|\+(?P<utf_7>A[A-H][A-Za-z0-9+/]+)-?"
     r"|&#(?:[xX]0*(?P<hexadecimal>[0-9a-fA-F]{1,7})|0*(?P<decimal>[0-9]{1,8}));?"
     # Without its semicolon a name counts only for the four that begin attacks: `&section=` is a parameter, no `§`.
     r"|&(?P<name>[a-zA-Z][a-zA-Z0-9]{1,31};|(?:lt|gt|quot|amp|LT|GT|QUOT|AMP)(?![a-zA-Z0-9=]))"
 )
+_ESCAPE_SIGNS = ("%", "\\", "&", "+A")
 # UTF-8 longer than it need be, read as Latin-1: C0 AF for "/" (CVE-2000-0884).
 _OVERLONG = re.compile(
     "[\xc0\xc1](?P<two>[\x80-\xbf])|\xe0(?P<three>[\x80-\x9f][\x80-\xbf])|\xf0\x80(?P<four>[\x80-\x9f][\x80-\xbf])"
 )
 _BASE64 = re.compile(rf"[A-Za-z0-9+/_-]{{{BASE64_CHARACTERS},}}={{0,2}}")
+# Printable ASCII, tabs and newlines, byte by byte.
+_HEXADECIMAL = re.compile(rf"[2-7][0-9a-fA-F](?:[2-7][0-9a-fA-F]|0[9aAdD]){{{HEXADECIMAL_BYTES - 1},}}+")
+_BASE64_SIGNS = re.compile(r"[+/_-]")
 _BASE64_URL = str.maketrans("-_", "+/")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _CAPITALS, _SMALL, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
@@ -77,6 +86,11 @@ _BEST_FIT = {
     "∗": "*",
     "∣": "|",
     "ı": "i",
+    # What is left of these when a server keeps the lower byte alone: LF, CR, < and >.
+    "嘊": "\n",
+    "嘍": "\r",
+    "嘼": "<",
+    "嘾": ">",
 }
 _SIMPLE = _BEST_FIT | {
     "\r": CARRIAGE_RETURN,
@@ -134,13 +148,13 @@ class Canonicaliser:
         """Return `value` decoded, folded and shortened, on one line."""
         if is_plain(value):
             return value.lower()
-        value = _unescape(value)
-        if not _base64_runs(value):
+        value = _narrowed(_unescape(value))
+        if not _base64_runs(value) and _HEXADECIMAL.search(value) is None:
             return _shorten(self._folded(value))
         pieces = []
         start = 0
         for match in _BASE64.finditer(value):
-            decoded = _base64_text(match[0])
+            decoded = _decoded(match[0])
             if decoded is not None:
                 pieces.append(self._folded(value[start : match.end()]))
                 pieces.append(self._folded(_unescape(decoded)).join(DECODED))
@@ -161,10 +175,12 @@ def is_plain(value: str, lines: int = 1) -> bool:
 
     It costs 2 µs for 100 characters and spares the rest for nearly every request of ordinary traffic.
     """
-    if _PLAIN.fullmatch(value) is None or "  " in value or value.count("\n") != lines - 1:
+    if _PLAIN.fullmatch(value) is None or "  " in value or "+A" in value or value.count("\n") != lines - 1:
         return False
     if len(value) < BASE64_CHARACTERS:
         return True
+    if _HEXADECIMAL.search(value) is not None:
+        return False
     lower = value.lower()
     if lower != value:
         for run in _base64_runs(value):
@@ -208,7 +224,7 @@ def _shorten(value: str) -> str:
 
 def _unescape(value: str) -> str:
     for _ in range(ROUNDS):
-        decoded = _ESCAPE.sub(_unescape_one, value) if "%" in value or "\\" in value or "&" in value else value
+        decoded = _ESCAPE.sub(_unescape_one, value) if any(sign in value for sign in _ESCAPE_SIGNS) else value
         if not decoded.isascii():
             decoded = _OVERLONG.sub(_shortest, decoded)
         if decoded == value:
@@ -228,17 +244,55 @@ def _unescape_one(match: re.Match[str]) -> str:
                 return raw.decode("latin-1")
         case "name":
             return html.entities.html5.get(text) or html.entities.html5.get(text + ";") or match[0]
+        case "utf_7":
+            return _utf_7_text(text) or match[0]
         case "decimal":
             code = int(text)
+        case "octal":
+            code = int(text, 8)
         case _:
             code = int(text, 16)
     return chr(code) if code <= 0x10FFFF else "\ufffd"
+
+
+def _utf_7_text(run: str) -> str | None:
+    """Return the ASCII that a shifted run of UTF-7 says, or None where it says no such thing."""
+    whole = len(run) * 6 // 16 * 2
+    if len(run) % 4 == 1:
+        return None
+    raw = binascii.a2b_base64(run + "=" * (-len(run) % 4))
+    if any(raw[whole:]) or any(raw[:whole:2]) or raw[1:whole:2].translate(None, _PRINTABLE):
+        return None
+    return raw[1:whole:2].decode("ascii")
+
+
+def _narrowed(value: str) -> str:
+    """Return a text whose every other character is NUL, as UTF-16 read as bytes is, without them."""
+    for narrow, wide in ((value[::2], value[1::2]), (value[1::2], value[::2])) if "\0" in value else ():
+        if wide and not wide.strip("\0"):
+            return narrow
+    return value
 
 
 def _shortest(match: re.Match[str]) -> str:
     tail = ord(match[match.lastgroup or 0][-1]) & 0x3F
     before = ord(match[0][-2]) & 0x1F
     return chr(before << 6 | tail)
+
+
+def _decoded(run: str) -> str | None:
+    """Return the text that a run of the Base64 alphabet says in hexadecimal, or else in Base64, or None."""
+    said = [text for part in _BASE64_SIGNS.split(run) if (text := _hexadecimal_text(part)) is not None]
+    return " ".join(said) or _base64_text(run)
+
+
+def _hexadecimal_text(part: str) -> str | None:
+    digits = part[2:] if part[:2] in {"0x", "0X"} else part
+    if digits.isdigit() or _HEXADECIMAL.fullmatch(digits) is None:
+        return None
+    raw = bytes.fromhex(digits)
+    # What holds no sign is a name.
+    return raw.decode("ascii") if len(raw.translate(None, _TEXT_SIGNS)) < len(raw) else None
 
 
 def _base64_text(run: str) -> str | None:
@@ -278,6 +332,9 @@ def _base64_part(part: str) -> str | None:
     if raw.count(0) * 2 == len(raw):  # UTF-16, as PowerShell's -EncodedCommand takes it
         raw = raw.replace(b"\0", b"")
     strange = len(raw.translate(None, _PRINTABLE))
-    if strange * 10 > len(raw) or len(raw.translate(None, _TEXT_SIGNS)) == len(raw):
+    if strange * 10 > len(raw):
         return None
-    return raw.decode("latin-1")
+    text = raw.decode("latin-1")
+    if not strange and _BASE64.fullmatch(text) is not None and (within := _base64_part(text.rstrip("="))) is not None:
+        return within
+    return None if len(raw.translate(None, _TEXT_SIGNS)) == len(raw) else text

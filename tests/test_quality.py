@@ -124,9 +124,8 @@ def test_an_encoding_is_another_spelling_of_the_same_text(encoding):
     text = "1' AND (SELECT 2)=2 -- <b>ok</b>"
     spelt = encoding.spell(text)
     assert spelt != text
-    if encoding.name == "Base64":
-        assert base64.b64decode(spelt).decode() == text
-        assert canonical(text) in canonical(spelt)
+    if encoding.name in {"Base64", "Base64 twice", "hexadecimal"}:
+        assert canonical(spelt).endswith(f"⟦{canonical(text)}⟧")
     elif encoding.name in {"+ for spaces", "SQL comments"}:
         assert spelt.replace("+", " ").replace("/**/", " ") == text
     else:

@@ -267,6 +267,12 @@ def test_a_header_is_shown_where_it_is_not_ordinary(name: str, value: str, shown
         ("\u2028\x85", "␊␊"),
         ("\ud800", "¤"),
         ("&#1114112;&#xD800;&#0;", "¤¤␀"),
+        ("$'\\143\\141t' \\9 \\400", "$'cat' \\9 \\400"),
+        ("+ADw-script+AD4- +ADwAYQA+-, 1+Add +AB-", "<script> <a>, 1+add +ab-"),
+        ("<\0a\0>\0", "<a>"),
+        ("\0<\0a\0>", "<a>"),
+        ("a\0\0b", "a␀␀b"),
+        ("嘊嘍嘼嘾", "␊␍<>"),
     ],
 )
 def test_spellings_are_undone(spelling: str, form: str) -> None:
@@ -286,12 +292,33 @@ def test_text_in_base64_is_shown_behind_it() -> None:
     assert "⟦iex (curl x)⟧" in canonical(base64.b64encode("IEX (curl x)".encode("utf-16-le")).decode())
 
 
-def test_base64_is_undone_once() -> None:
+def test_base64_within_a_text_in_base64_stays() -> None:
     inner = base64.b64encode(b"<script>alert(1)</script>").decode()
     outer = base64.b64encode(f"x = {inner}".encode()).decode()
     form = canonical(outer)
     assert form.count("⟦") == 1
     assert "<script>" not in form
+
+
+def test_base64_of_base64_is_undone_as_one() -> None:
+    encoded = b"<script>alert(1)</script>"
+    for _ in range(3):
+        encoded = base64.b64encode(encoded)
+    assert canonical(encoded.decode()).endswith("⟦<script>alert(1)</script>⟧")
+
+
+@pytest.mark.parametrize("written", ["0x{}", "{}"])
+def test_text_in_hexadecimal_is_shown_behind_it(written: str) -> None:
+    digits = written.format(b"1' or 'a'='a".hex())
+    assert canonical(f"v={digits};") == f"v={digits}⟦1' or 'a'='a⟧;"
+    assert canonical(digits.upper()).endswith("⟦1' or 'a'='a⟧")
+
+
+@pytest.mark.parametrize(
+    "harmless", ["2026272829203031", "6b6574746c652d303031", "3c73637269707", "d41d8cd98f00b204e9800998ecf8427e"]
+)
+def test_what_is_no_text_in_hexadecimal_stays_alone(harmless: str) -> None:
+    assert canonical(harmless) == harmless
 
 
 @pytest.mark.parametrize(
@@ -362,6 +389,9 @@ def test_a_long_key_is_written_in_full_once() -> None:
         "\ufdfa" * 300_000,  # 18 characters each once decomposed
         "PHNjcmlwdD5hbGV/" * 60_000,
         "aaaaaaaaaaaaaaab" * 60_000,
+        "3c27" * 250_000,
+        "+ADw" * 250_000,
+        "<\0" * 500_000,
         "ab" * 500_000,
         "  a" * 300_000,
     ],

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+from weirlog.models.canonical import HEXADECIMAL_BYTES
 from weirlog.models.corpus.attacks import KINDS
 from weirlog.models.corpus.mutation import BASE64_CHARACTERS
 
@@ -49,6 +50,34 @@ def base64_whole(text: str) -> str:
     if len(text) < BASE64_CHARACTERS:
         return text
     return base64.b64encode(text.encode("utf-8", "replace")).decode()
+
+
+def base64_twice(text: str) -> str:
+    return base64_whole(base64_whole(text))
+
+
+def hexadecimal(text: str) -> str:
+    """Return the bytes of a text long enough to be told from a number, as databases write them."""
+    return f"0x{text.encode('utf-8', 'replace').hex()}" if len(text) >= HEXADECIMAL_BYTES else text
+
+
+def backslash_octal(text: str) -> str:
+    r"""Return the text as shells and C write it: `\074` for `<`."""
+    return "".join(f"\\{ord(sign):03o}" if sign.isascii() else sign for sign in text)
+
+
+def utf_7(text: str) -> str:
+    return "".join(
+        sign
+        if sign.isalnum() and sign.isascii()
+        else f"+{base64.b64encode(sign.encode('utf-16-be', 'replace')).decode().rstrip('=')}-"
+        for sign in text
+    )
+
+
+def utf_16(text: str) -> str:
+    """Return the text's UTF-16, little-endian, read a byte a character."""
+    return text.encode("utf-16-le", "replace").decode("latin-1")
 
 
 def full_width(text: str) -> str:
@@ -96,9 +125,14 @@ ENCODINGS: Final = (
     Encoding("entities, decimal", entity_decimal),
     Encoding("entities, hexadecimal", entity_hexadecimal),
     Encoding("Base64", base64_whole, _VALUES - {"deserialization"}),
+    Encoding("Base64 twice", base64_twice, _VALUES - {"deserialization"}),
+    Encoding("hexadecimal", hexadecimal, _VALUES - {"deserialization"}),
+    Encoding("octal escapes", backslash_octal),
+    Encoding("UTF-7", utf_7),
+    Encoding("UTF-16", utf_16),
     Encoding("full width", full_width),
     Encoding("mixed case", mixed_case, _CASELESS),
     Encoding("SQL comments", sql_comments, frozenset({"sqli"})),
     Encoding("overlong UTF-8", overlong),
 )
-"""Serialised objects are Base64 as they come; twice is beyond one spelling."""
+"""Serialised objects are Base64 or hexadecimal as they come; what they hold is no text."""
