@@ -399,3 +399,23 @@ def test_a_copy_is_known_though_its_inode_was_that_of_a_file_without_a_whole_lin
     source = opened(feed)
     assert everything(source) == []
     source.close()
+
+
+def test_a_copy_is_known_though_its_inode_was_that_of_a_removed_log_with_the_same_header(feed: FileFeed) -> None:
+    feed.patterns = [f"{feed.log}*"]
+    header = b"#Fields: date time cs-uri"
+    other = feed.folder / "access.log.1"
+    other.write_bytes(header + b"\n")
+    source = opened(feed)
+    feed.write(header, *lines(0, 3))
+    assert len(everything(source)) == 5
+    stopped(source)
+    away = feed.folder.with_name("away")
+    feed.folder.rename(away)
+    source = opened(feed)
+    assert source.poll(3 * PACE.grace_s) == ()
+    away.rename(feed.folder)
+    other.write_bytes(feed.log.read_bytes())
+    os.truncate(feed.log, 0)
+    assert everything(source) == []
+    source.close()

@@ -95,7 +95,7 @@ class Search:
     def is_its_own(self, tail: Tail, mark: Mark) -> bool:
         """Whether a plain file is that of `mark`, which has its inode and first line.
 
-        A header and an inode that came again are less than what is known of a file that is looked for.
+        A header and an inode that came again are less than what is known of a file that is looked for, or is gone.
         """
         if not fits(tail.content, mark):
             log.warning("a file is not what it was when it was read", path=str(tail.path), was=mark.path)
@@ -104,8 +104,8 @@ class Search:
             return False
         if is_known_by_more(tail.content, mark):
             return True
-        sought = [other for other in self.related(tail) if other.key in self._sought and other.key != mark.key]
-        claims = Claims(tail.content, str(tail.path), sought)
+        sought, gone = self._originals(tail)
+        claims = Claims(tail.content, str(tail.path), [one for one in (*sought, *gone) if one.key != mark.key])
         return not (claims.decided() and claims.known)
 
     def disown(self, mark: Mark, gap: Gap | None = None) -> Mark:
@@ -130,15 +130,24 @@ class Search:
 
     def continue_copied(self, tail: Tail) -> bool:
         """Let a plain file continue one that is looked for or gone, if it is a copy of that; return whether it does."""
-        related = self.related(tail)
-        sought = [mark for mark in related if mark.key in self._sought]
-        # Nobody asks for the rest of these; yet what was read of them is not to be alerted on again.
-        gone = [mark for mark in related if self._is_gone(mark) and is_rotated(tail.path.name, Path(mark.path).name)]
-        claims = Claims(tail.content, str(tail.path), [*sought, *(mark for mark in gone if mark not in sought)])
+        sought, gone = self._originals(tail)
+        claims = Claims(tail.content, str(tail.path), [*sought, *gone])
         if not claims.decided() or (best := self._taken(claims, sought)) is None:
             return False
         self._continue(tail, best)
         return True
+
+    def _originals(self, tail: Tail) -> tuple[list[Mark], list[Mark]]:
+        """Return the marks of what a plain file may be a copy of: those that are looked for, and of others that are gone.
+
+        Nobody asks for the rest of the latter; yet what was read of them is not to be alerted on again.
+        """
+        related = self.related(tail)
+        sought = [mark for mark in related if mark.key in self._sought]
+        others = [mark for mark in related if mark not in sought]
+        return sought, [
+            mark for mark in others if self._is_gone(mark) and is_rotated(tail.path.name, Path(mark.path).name)
+        ]
 
     def _is_gone(self, mark: Mark) -> bool:
         """Whether nothing more is to be read of a mark's file, or it is not there: its folder came back without it, say."""

@@ -287,8 +287,8 @@ class LogWorld:
     def _check_gap(self) -> None:
         self._gap += self.logs.cut_off
         self.logs.cut_off.clear()
-        # What was read in a copy is not lost.
-        missing_bytes = sum(len(line.data) + 1 for line in self._gap if line.data not in self._settled)
+        # What was read in a copy is not lost; what was cut off in a log and in its copy is lost once.
+        missing_bytes = sum(len(data) + 1 for data in {line.data for line in self._gap} - self._settled)
         told_bytes = sum(gap.bytes_at_most for gap in self._told)
         assert missing_bytes <= told_bytes, "lost: truncated lines, and nobody is told of all of them"
         counted = self.metrics.counters["bytes_possibly_lost_total", f"source={NAME}"]
