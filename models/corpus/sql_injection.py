@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from weirlog.models.corpus.bare_forms import SQL_FORMS
+from weirlog.models.corpus.evasions import QUERY_EVASIONS
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
 from weirlog.models.corpus.values import TERMINALS
 
@@ -52,7 +53,7 @@ def _same(chance: Chance) -> str:
 
 
 _SQL: Final[Rules] = {
-    "sqli": ["«inband»", "«inband»", "«blind»", "«blind»", "«timed»", "«union»", "«union»", "«error»", "«stacked»", "«login»", "«misc»", "«short»", "«short»", "«bare_statement»", "«bare_statement»"],
+    "sqli": ["«inband»", "«inband»", "«blind»", "«blind»", "«timed»", "«union»", "«union»", "«error»", "«stacked»", "«login»", "«misc»", "«short»", "«short»", "«bare_statement»", "«bare_statement»", "«quoted_sum»", "«bare_test»", "«bare_test»"],
     "same": _same,
     "nulls": _nulls,
     "marker": _char_calls,
@@ -140,7 +141,7 @@ _SQL: Final[Rules] = {
 }  # fmt: skip
 
 _NOSQL: Final[Rules] = {
-    "nosqli": ["«json_operator»", "«json_operator»", "«javascript»", "«javascript»", "«bracket»"],
+    "nosqli": ["«json_operator»", "«json_operator»", "«javascript»", "«javascript»", "«bracket»", *["«written»"] * 3, *["«script_query»"] * 3, "«graph»", "«search»"],
     "json_operator": ["{\"$in\":[\"«word»\",\"admin\"]}", "{\"$in\":[\"\",null]}", "{\"$not\":{\"$eq\":\"\"}}", "{\"$nor\":[{\"a\":1}]}", "{\"$type\":2}", "{\"$mod\":[1,0]}", "{\"$size\":0}", "{\"$options\":\"i\",\"$regex\":\".*\"}", "{\"$all\":[]}", "{$nin:[]}", "{\"$ne\": null}", "{\"$gt\":\"\"}", "{\"$ne\":\"«word»\"}", "{\"$regex\":\"^«d».*\"}", "{\"$where\":\"sleep(«n»)\"}", "{\"$nin\":[\"«word»\"]}", "{\"$or\":[{},{\"a\":\"a\"}]}", "{\"$exists\":true}",
                       "{$gt:''}", "{$ne:1}", "'; return true; var a='", "\", $or: [ {}, { \"a\":\"a", "', $or: [ {}, {'a':'a' } ], $comment:'«word»", "true, $where: '1 == 1'", ", $where: '«d» == «d»'", "$where: '«d» == «d»'", "{ $where: 'this.«noun» == this.«noun»' }",
                       "{\"$func\":\"var_dump\"}", "{\"$expr\":{\"$eq\":[1,1]}}", "'}, {$set:{role:'admin'}}, {'", "{\"username\":{\"$ne\":null},\"password\":{\"$ne\":null}}", "{\"$gte\":\"\"}", "{\"$eq\":{\"$ne\":1}}", "[$ne]=1"],
@@ -150,7 +151,7 @@ _NOSQL: Final[Rules] = {
     "bracket": ["[$ne]", "[$gt]", "[$regex]", "[$where]", "[$nin][]", "[$exists]", "[$lt]", "[$or][0][a]"],
 }  # fmt: skip
 
-SQL_GRAMMAR: Final = Grammar(TERMINALS, SQL_FORMS, _SQL, _NOSQL)
+SQL_GRAMMAR: Final = Grammar(TERMINALS, SQL_FORMS, QUERY_EVASIONS, _SQL, _NOSQL)
 
 
 def sql_injection(chance: Chance) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from weirlog.models.corpus import values
 from weirlog.models.corpus.attacks import KINDS, attack_kind, attack_value
+from weirlog.models.corpus.evasions import operators
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.harmless import harmless, suspicious
 from weirlog.models.corpus.mutation import respelt
@@ -31,7 +32,6 @@ _WHOLE: Final = frozenset({"xxe", "deserialization", "rfi", "ssrf"})
 """Kinds of attacks that are none behind something else."""
 _SHOWN: Final = re.compile(r"""['"<>{}$|`\\]""")
 """What a header must hold to be shown to a model; without it an attack there would be a label without a cause."""
-_OPERATORS: Final = ("$ne", "$gt", "$regex", "$where", "$nin", "$exists", "$lt", "$in", "$not", "$gte", "$or")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +153,18 @@ def _ask_for(draft: Draft, path: str, chance: Chance) -> None:
 
 def _place_operator(draft: Draft, chance: Chance) -> None:
     """Put a query operator where a value is expected: as a nested object, or spelt in the parameter's name."""
-    operands: tuple[JSON, ...] = ("", None, 1, "a", "^.*", [values.word(chance)], "sleep(1000)", True)
-    operator, operand = chance.pick(_OPERATORS), chance.pick(operands)
     name = chance.pick(("username", "password", "login", "email", "user", "id", field_name(chance)))
+    placed = operators(chance)
+    operator, operand = next(iter(placed.items()))
     if isinstance(draft.body, dict) and chance.maybe(0.6):
-        draft.body[name] = {operator: operand}
+        if chance.maybe(0.2):
+            draft.body.update(placed)
+        else:
+            draft.body[name] = placed
+    elif isinstance(operand, list) and chance.maybe(0.5):
+        draft.query[f"{name}[{operator}][0]"] = operand[0] if operand else ""
     else:
-        draft.query[f"{name}[{operator}]"] = operand
+        draft.query[f"{name}{chance.pick(('[{}]', '[{}]', '[{}]', '.{}')).format(operator)}"] = operand
 
 
 def _set_leaf(draft: Draft, value: str, chance: Chance, onto: float = 0.0) -> None:
