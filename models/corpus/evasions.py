@@ -76,9 +76,11 @@ def _operand(chance: Chance, depth: int = 0) -> JSON:
     if depth < 2 and chance.maybe(0.2):
         return {chance.pick(_OPERATORS): _operand(chance, depth + 1)}
     word = chance.letters(LOWER, 1, 8)
-    return chance.pick(
-        ("", "", None, True, False, word, ".*", "^.", f"^{word}", f"^{word[:1]}.*", [], [""], [word, "admin"], {}, [{}], "1", "sleep(1000)", f"this.{word}", "1==1", "this.a == this.a", [None, ""], "i")
+    operands: tuple[JSON, ...] = (
+        "", "", None, True, False, word, ".*", "^.", f"^{word}", f"^{word[:1]}.*", [], [""], [word, "admin"], {}, [{}], "1",
+        "sleep(1000)", f"this.{word}", "1==1", "this.a == this.a", [None, ""], "i",
     )  # fmt: skip
+    return chance.pick(operands)
 
 
 def operators(chance: Chance) -> dict[str, JSON]:
