@@ -34,6 +34,7 @@ class FakeCluster:
     committed: dict[kafka.TopicPartition, int] = field(default_factory=dict)
     failing: dict[str, Exception] = field(default_factory=dict)
     consumers: list[FakeConsumer] = field(default_factory=list)
+    clock: FakeClock = field(default_factory=FakeClock)
 
     def write(self, *values: bytes | None, partition: kafka.TopicPartition = P0) -> None:
         log = self.logs[partition]
@@ -68,6 +69,7 @@ class FakeConsumer:
         self.paused: set[kafka.TopicPartition] = set()
         self.closed_with: dict[str, object] | None = None
         self.next_assignment: set[kafka.TopicPartition] | None = None
+        self.polls_before = 0  # until it is handed over
         self._listener: Any = None
 
     def subscribe(self, topics: Sequence[str], *, listener: Any) -> None:
@@ -93,9 +95,10 @@ class FakeConsumer:
 
     def poll(self, timeout_ms: float, max_records: int) -> Mapping[kafka.TopicPartition, Sequence[FakeMessage]]:
         self.cluster.fail("poll")
-        if self.next_assignment is not None:
+        if self.next_assignment is not None and self.polls_before == 0:
             self.rebalance(self.next_assignment)
             self.next_assignment = None
+        self.polls_before = max(0, self.polls_before - 1)
         polled = {}
         for partition in sorted(self.places):
             log = self.cluster.logs[partition]
@@ -105,6 +108,8 @@ class FakeConsumer:
             if found and partition not in self.paused:
                 polled[partition] = found
                 self.places[partition] = found[-1].offset + 1
+        if not polled:
+            self.cluster.clock.advance(timeout_ms / 1000)
         return polled
 
     def assignment(self) -> set[kafka.TopicPartition]:
@@ -148,7 +153,7 @@ class FakeConsumer:
 class KafkaFeed(Feed):
     def __init__(self) -> None:
         self.cluster = FakeCluster()
-        self.clock = FakeClock()
+        self.clock = self.cluster.clock
         self.limits = KafkaLimits()
         self.start_at = "beginning"
 
@@ -374,6 +379,18 @@ def test_nothing_is_asked_or_committed_while_the_group_is_being_divided(
     assert poll(source) == []
     source.commit()
     assert cluster.committed == {P0: 0}
+
+
+def test_one_poll_in_passing_goes_on_until_the_group_is_divided(source: KafkaSource, cluster: FakeCluster) -> None:
+    """What came about between two polls, kafka-python 3.0 throws away."""
+    cluster.write(b"one")
+    source.open()
+    assert payloads(poll(source)) == [b"one"]
+    cluster.consumer.revoke()
+    cluster.consumer.next_assignment, cluster.consumer.polls_before = {P0}, 20
+    assert list(source.poll(0.0)) == []
+    assert cluster.consumer.next_assignment is None
+    assert payloads(poll(source)) == [b"one"]
 
 
 def test_a_place_that_cannot_be_found_out_is_asked_for_again_and_nothing_is_skipped(

@@ -18,7 +18,7 @@ from weirlog.pipeline.errors import RetryableError, StopError
 from weirlog.pipeline.kafka_client import KafkaSecurity, connect, errors, explained, kafka
 from weirlog.pipeline.metrics import Metrics
 from weirlog.pipeline.records import Position, Record
-from weirlog.pipeline.sources.kafka_consumer import OUTDATED, Consumer, Moves, TopicPartition
+from weirlog.pipeline.sources.kafka_consumer import OUTDATED, Consumer, Moves, TopicPartition, polled_joined
 from weirlog.pipeline.sources.kafka_partitions import HeldPartitions, KafkaLimits
 from weirlog.pipeline.timing import Clock
 
@@ -126,7 +126,8 @@ class KafkaSource:
             timeout_s = 0.0
         doing = f"source {self.name}: reading {', '.join(self._topics)}"
         if self._held.waiting < self._limits.max_records:
-            polled = self._asked(doing, lambda: consumer.poll(1000 * timeout_s, self._limits.max_records))
+            limit = self._limits.max_records
+            polled = self._asked(doing, lambda: polled_joined(consumer, self._moves, self._clock, timeout_s, limit))
             self._forget_moved()
             # Of partitions whose place is not known yet nothing was taken: that comes again.
             for partition in self._held.take(polled, self._clock.monotonic()):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from weirlog.pipeline.kafka_client import errors, kafka
+from weirlog.pipeline.timing import Clock
 
 TopicPartition: TypeAlias = kafka.TopicPartition
 
@@ -17,6 +18,11 @@ OUTDATED = (
     errors.UnknownMemberIdError,
 )
 """The group has moved on without this member: its partitions are somebody else's, or will be handed out anew."""
+
+
+JOIN_S = 4.0
+"""How long one poll goes on while the group is being divided anew: the others hear of it at their next heartbeat, within 3 s."""
+JOIN_POLL_S = 0.1
 
 
 class Message(Protocol):
@@ -82,3 +88,19 @@ class Moves(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyt
     def pending(self) -> bool:
         with self._lock:
             return bool(self._moved)
+
+
+def polled_joined(
+    consumer: Consumer, moves: Moves, clock: Clock, timeout_s: float, max_records: int
+) -> Mapping[TopicPartition, Sequence[Message]]:
+    """Poll once; while the group is being divided anew, go on with it for up to JOIN_S.
+
+    kafka-python 3.0 forgets a membership that came about between two polls and asks for another one, for which the group
+    is divided once more: a member that is held back, and polls in passing, would never let it settle.
+    """
+    until = clock.monotonic() + JOIN_S
+    while True:
+        polled = consumer.poll(1000 * timeout_s, max_records)
+        if polled or not moves.joining or clock.monotonic() >= until:
+            return polled
+        timeout_s = max(timeout_s, JOIN_POLL_S)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import gc
-import importlib.util
 import json
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import RecordingMetrics, eventually
+from fakes import eventually
 from integration.daemon import Daemon, running
 from integration.kafka_broker import PASSWORD, USER, KafkaBroker
+from integration.kafka_sources import read_until, source_of
 from integration.mock_cluster import MOCK_API_VERSION, OFFSET_COMMIT, PRODUCE, MockCluster, mock_cluster
 from requests_by_hand import ATTACKS, hapi_line
-from servers import missing
 
 from weirlog.pipeline.alerts import Alert
 from weirlog.pipeline.errors import PermanentError, RetryableError, StopError
@@ -26,9 +22,7 @@ from weirlog.pipeline.kafka_client import KafkaSecurity, kafka
 from weirlog.pipeline.ledger import settle_all
 from weirlog.pipeline.records import Record
 from weirlog.pipeline.sinks.kafka import KafkaSink
-from weirlog.pipeline.sources.kafka import REQUEST_TIMEOUT_MS, KafkaSource
-from weirlog.pipeline.sources.kafka_confluent import ConfluentConsumers
-from weirlog.pipeline.timing import SystemClock
+from weirlog.pipeline.sources.kafka import REQUEST_TIMEOUT_MS
 
 pytestmark = [
     pytest.mark.server,
@@ -39,59 +33,10 @@ Unused = Callable[[str], str]
 
 ILLEGAL_GENERATION, MESSAGE_TOO_LARGE, TOPIC_AUTHORIZATION_FAILED = 22, 10, 29
 """Kafka's numbers of these errors."""
-CLIENTS = ["kafka-python", "confluent"]
-
-
-@pytest.fixture(params=CLIENTS)
-def client(request: pytest.FixtureRequest) -> str:
-    """Return what a source is read with; librdkafka is there wherever the mock cluster is."""
-    name: str = request.param
-    if name == "confluent" and importlib.util.find_spec("confluent_kafka") is None:
-        missing("the package confluent-kafka")
-    return name
-
-
-@pytest.fixture(autouse=True)
-def _collect_sockets() -> Iterator[None]:
-    """Collect the sockets that kafka-python 3.0 leaves behind when a connection fails, while nobody minds."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
-
-def source_of(brokers: list[str], topic: str, group: str, client: str = "kafka-python", **options: Any) -> KafkaSource:
-    if client == "confluent":
-        options["make"] = ConfluentConsumers(options.get("security"), SystemClock())
-    return KafkaSource(
-        "kafka-0",
-        brokers=brokers,
-        topics=[topic],
-        group=group,
-        **{"start_at": "beginning", "security": None, **options},
-        clock=SystemClock(),
-        metrics=RecordingMetrics(),
-    )
 
 
 def sink_of(brokers: list[str], topic: str, **options: Any) -> KafkaSink:
     return KafkaSink("kafka-0", brokers=brokers, topic=topic, **{"security": None, "timeout_s": 6.0, **options})
-
-
-def read_until(enough: Callable[[list[Record]], bool], *sources: KafkaSource, within_s: float = 30) -> list[Record]:
-    """Poll in turn until the records that came are enough."""
-    records: list[Record] = []
-
-    def step() -> bool:
-        for source in sources:
-            try:
-                records.extend(source.poll(0.1))
-            except RetryableError:
-                continue  # as the reader does: again, a little later
-        return enough(records)
-
-    assert eventually(step, within_s=within_s), [record.payload for record in records]
-    return records
 
 
 def place(record: Record) -> tuple[bytes, str, str, int]:
@@ -138,67 +83,6 @@ def test_a_new_group_at_the_end_misses_nothing_after_a_crash_before_its_first_re
     records = read_until(bool, source)
     source.close()
     assert [record.payload for record in records] == [b"new"]
-
-
-@pytest.mark.parametrize("clients", [*zip(CLIENTS, CLIENTS, strict=True), CLIENTS], ids="-".join)
-def test_two_members_share_the_partitions_and_together_miss_nothing(
-    kafka: KafkaBroker, unused: Unused, clients: Sequence[str]
-) -> None:
-    """They may use different clients: a group changes over member by member."""
-    topic, group = unused("log"), unused("group")
-    kafka.create_topic(topic, 4)
-    sent = [b"%d" % number for number in range(80)]
-    kafka.send(topic, *sent[:40])
-    with ExitStack() as stack:
-        first, second = (source_of(kafka.brokers, topic, group, client) for client in clients)
-        stack.callback(first.close)
-        stack.callback(second.close)
-        first.open()
-        early = read_until(lambda records: len(records) == 40, first)
-        settle_all(record.receipt for record in early[::2])
-        first.commit()
-        second.open()
-        shares: dict[str, set[str]] = {"first": set(), "second": set()}
-        late: list[Record] = []
-
-        def shared() -> bool:
-            for name, source in (("first", first), ("second", second)):
-                records = source.poll(0.05)
-                late.extend(records)
-                shares[name].update(record.partition.key for record in records)
-            return {record.payload for record in late} >= set(sent[40:]) and len(shares["second"]) == 2
-
-        # A chunk at a time while the group is divided anew.
-        for start in range(40, 80, 10):
-            kafka.send(topic, *sent[start : start + 10])
-            for _ in range(10):
-                shared()
-        assert eventually(shared, within_s=30), (shares, len(late))
-        settle_all(record.receipt for record in late if record.receipt.ledger.in_flight)
-        first.commit()
-        second.commit()
-    assert {record.payload for record in (*early, *late)} == set(sent)
-
-
-def test_a_paused_member_stays_in_its_group(kafka: KafkaBroker, unused: Unused, client: str) -> None:
-    topic, group = unused("log"), unused("group")
-    kafka.create_topic(topic, 1)
-    kafka.send(topic, b"one")
-    # Three seconds without a poll, and the group goes on without it.
-    settings = {"max_poll_interval_ms": 3000, "session_timeout_ms": 3000, "heartbeat_interval_ms": 500}
-    source = source_of(kafka.brokers, topic, group, client, settings=settings)
-    source.open()
-    (one,) = read_until(bool, source)
-    source.pause()
-    kafka.send(topic, b"two")
-    assert [list(source.poll(0.25)) for _ in range(16)] == [[]] * 16
-    settle_all([one.receipt])
-    source.commit()
-    assert kafka.committed(group, topic) == {0: 1}
-    assert source.in_flight == 0
-    source.resume()
-    assert [record.payload for record in read_until(bool, source)] == [b"two"]
-    source.close()
 
 
 def test_a_broker_that_goes_and_comes_back_is_survived(kafka: KafkaBroker, unused: Unused, client: str) -> None:
