@@ -1,8 +1,9 @@
 """One text value brought into the form that "detection-1" models read: decoded, folded, shortened.
 
 An attack can be spelt in endless ways that a server undoes again: percent and entity encoding twice over, full-width
-letters, escapes, UTF-7 and UTF-16, Base64, hexadecimal, padding. Here each spelling is undone once, the same way in training and in serving, so that
-the model need not learn it. Every step is linear in the value's length; the rounds are counted.
+letters, escapes, UTF-7 and UTF-16, Base64, hexadecimal, padding. Here each spelling is undone once, the same way in
+training and in serving, so that the model need not learn it. Every step is linear in the value's length; the rounds are
+counted.
 
 Characters of the result: printable ASCII without upper case, and the stand-ins below. A stand-in that a client sends
 itself becomes `OTHER`, so none can be forged.

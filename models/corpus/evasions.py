@@ -19,23 +19,8 @@ _NOTHINGS: Final = ("''", '""', "\\", "$@", "${x}", "$()", "``", "$*", "${9}", "
 _BLANKS: Final = ("${IFS}", "$IFS", "$IFS$9", "${IFS%??}", "<", "\t", "$'\\t'", "${IFS:0:1}", "+", "%09", "$u ")
 _ATOMS: Final = ("[]", "![]", "!![]", "+[]", "+!+[]", "!+[]+!+[]", "[][[]]", "(![]+[])", "(!![]+[])", "([][[]]+[])", "({}+[])", "[+[]]", "[+!+[]]", "[!+[]+!+[]]", "(+{}+[])", "~[]", "-~[]", "!{}")  # fmt: skip
 _OPERATORS: Final = (
-    "$ne",
-    "$ne",
-    "$gt",
-    "$gt",
-    "$regex",
-    "$where",
-    "$nin",
-    "$exists",
-    "$lt",
-    "$in",
-    "$not",
-    "$or",
-    "$nor",
-    "$expr",
-    "$mod",
-    "$elemMatch",
-)
+    "$ne", "$ne", "$gt", "$gt", "$regex", "$where", "$nin", "$exists", "$lt", "$in", "$not", "$or", "$nor", "$expr", "$mod", "$elemMatch",
+)  # fmt: skip
 
 
 def _twisted(chance: Chance) -> str:
@@ -47,11 +32,15 @@ def _twisted(chance: Chance) -> str:
     if chance.maybe(0.15):
         return command.replace("a", "?").replace("s", "*").replace(" ", blank)
     nothing, share = chance.pick(_NOTHINGS), chance.pick((0.2, 0.5))
-    if nothing in {"'", '"'}:
-        return "".join(f"{nothing}{sign}{nothing}" if chance.maybe(share) and sign.isalpha() else sign for sign in command).replace(" ", blank)  # fmt: skip
-    return "".join(
-        sign + nothing if chance.maybe(share) and sign.isalpha() else blank if sign == " " else sign for sign in command
-    )
+
+    def spelt(sign: str) -> str:
+        if sign == " ":
+            return blank
+        if not sign.isalpha() or not chance.maybe(share):
+            return sign
+        return f"{nothing}{sign}{nothing}" if nothing in {"'", '"'} else sign + nothing
+
+    return "".join(map(spelt, command))
 
 
 def _script_of_signs(chance: Chance) -> str:
