@@ -419,3 +419,22 @@ def test_a_copy_is_known_though_its_inode_was_that_of_a_removed_log_with_the_sam
     os.truncate(feed.log, 0)
     assert everything(source) == []
     source.close()
+
+
+def test_a_copy_made_while_nobody_watched_is_known_though_its_inode_was_that_of_a_rotated_log(feed: FileFeed) -> None:
+    header = b"#Fields: date time cs-uri"
+    source = opened(feed)
+    feed.write(header)
+    assert payloads(source, 1) == [header]
+    old = feed.folder / "access.log.1"
+    feed.log.rename(old)
+    feed.write(header, *lines(0, 3))
+    assert len(everything(source)) == 4
+    stopped(source)
+    # The rotated log is removed, and its inode comes again, for the copy.
+    copy = old.rename(feed.folder / "access.log.2")
+    copy.write_bytes(feed.log.read_bytes())
+    os.truncate(feed.log, 0)
+    source = opened(feed)
+    assert everything(source) == []
+    source.close()

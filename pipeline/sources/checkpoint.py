@@ -59,6 +59,11 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return partition_key(self.origin or self.inode, self.generation, self.fingerprint)
 
     @property
+    def furthest(self) -> int:
+        """The furthest place that is known to have been read."""
+        return max(self.position, *(place for place, _ in self.trail), 0)
+
+    @property
     def without_inode(self) -> Mark:
         """The mark, of a file that is gone or whose inode holds something else."""
         return msgspec.structs.replace(self, inode=0, origin=self.origin or self.inode)

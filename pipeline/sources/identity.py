@@ -183,5 +183,4 @@ class Claims:
         holds = self._holds.get(mark.key)
         if holds is not None:
             return holds
-        furthest = max(mark.position, *(place for place, _ in mark.trail), 0)
-        return mark.path != self._path and furthest <= self._header
+        return mark.path != self._path and mark.furthest <= self._header

@@ -150,13 +150,17 @@ class Search:
         ]
 
     def _is_gone(self, mark: Mark) -> bool:
-        """Whether nothing more is to be read of a mark's file, or it is not there: its folder came back without it, say."""
+        """Whether nothing more is to be read of a mark's file, or it is not there, as when its folder came back without it.
+
+        Nor is what was cut off.
+        """
         if mark.ended or not mark.inode or any(inode == mark.inode for _, inode in self._files.tails):
             return True  # the last: it is followed, and holds something else by now
         try:
-            return Path(mark.path).stat().st_ino != mark.inode
+            status = Path(mark.path).stat()
         except OSError:
             return True
+        return status.st_ino != mark.inode or status.st_size < mark.furthest
 
     def decided(self, inode: Inode) -> bool:
         """Go on deciding where a file is begun; return whether it can be read now. It may be let go by this."""
