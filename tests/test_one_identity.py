@@ -438,3 +438,20 @@ def test_a_copy_made_while_nobody_watched_is_known_though_its_inode_was_that_of_
     source = opened(feed)
     assert everything(source) == []
     source.close()
+
+
+def test_an_archive_of_what_only_its_header_tells_is_read_though_its_inode_came_again_for_the_log(
+    feed: FileFeed,
+) -> None:
+    header = b"#Fields: date time cs-uri"
+    source = opened(feed)
+    feed.write(header)
+    assert payloads(source, 1) == [header]
+    stopped(source)
+    feed.write(*lines(0, 3))
+    shutil.copy(feed.log, feed.folder / "access.log.1")
+    pack(feed.folder / "access.log.1")
+    feed.log.write_bytes(b"".join(line + b"\n" for line in (header, *lines(3, 6))))
+    source = opened(feed)
+    assert sorted({payload for payload, *_ in everything(source)} - {header}) == lines(0, 6)
+    source.close()

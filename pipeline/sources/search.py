@@ -51,8 +51,9 @@ class Search:
         # By inode first: a file that is found so needs no copy of it.
         for sibling in self._siblings(away):
             self._resume_renamed(sibling)
-        self._rotated = [mark for mark in away if not mark.ended]
-        for mark in self._rotated:
+        unread = [mark for mark in away if not mark.ended]
+        self._rotated += unread
+        for mark in unread:
             if mark.fingerprint and mark in self._files.marks:
                 self._seek(mark, MISSING)
 
@@ -106,7 +107,11 @@ class Search:
             return True
         sought, gone = self._originals(tail)
         claims = Claims(tail.content, str(tail.path), [one for one in (*sought, *gone) if one.key != mark.key])
-        return not (claims.decided() and claims.known)
+        if claims.decided() and claims.known:
+            return False
+        # Nothing more can tell: its own file may have been rotated away, and be read by nobody.
+        self._rotated.append(mark)
+        return True
 
     def disown(self, mark: Mark, gap: Gap | None = None) -> Mark:
         """The inode of `mark` may hold something else now: look for what it held by that alone."""
