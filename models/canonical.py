@@ -17,18 +17,14 @@ import re
 import unicodedata
 from typing import Final
 
+from weirlog.models.base64_text import BASE64_CHARACTERS, RUN, decoded, is_binary, may_say_text, says_nothing
+
 ROUNDS: Final = 3
 """How often percent, backslash and entity escapes are undone. The log format has undone one layer before."""
 REPEAT_LIMIT: Final = 16
 """A longer run of one character is cut to this: padding that pushes the payload out of the model's window."""
 OPAQUE_CHARACTERS: Final = 40
 """From this length a run of letters, digits, `_` and `-` is a token or a digest; it is cut to its ends."""
-BASE64_CHARACTERS: Final = 16
-"""The shortest run that is tried as Base64."""
-HEXADECIMAL_BYTES: Final = 8
-"""The shortest run that is tried as hexadecimal, in bytes."""
-BINARY_CHARACTERS: Final = 64
-"""From this length a run of the Base64 alphabet that says no text, and mixes it as ciphers do, is cut to its ends."""
 CACHE_ENTRIES: Final = 8192
 """Foldings remembered per instance; Unicode has 1.1 million characters, and a client may send them all."""
 
@@ -57,22 +53,13 @@ _ESCAPE_SIGNS = ("%", "\\", "&", "+A")
 _OVERLONG = re.compile(
     "[\xc0\xc1](?P<two>[\x80-\xbf])|\xe0(?P<three>[\x80-\x9f][\x80-\xbf])|\xf0\x80(?P<four>[\x80-\x9f][\x80-\xbf])"
 )
-_BASE64 = re.compile(rf"[A-Za-z0-9+/_-]{{{BASE64_CHARACTERS},}}={{0,2}}")
-# Printable ASCII, tabs and newlines, byte by byte.
-_HEXADECIMAL = re.compile(rf"[2-7][0-9a-fA-F](?:[2-7][0-9a-fA-F]|0[9aAdD]){{{HEXADECIMAL_BYTES - 1},}}+")
-_BASE64_SIGNS = re.compile(r"[+/_-]")
-_BASE64_URL = str.maketrans("-_", "+/")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
-_CAPITALS, _SMALL, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
-_TEXT_DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
-_TEXT_SIGNS = b" <>'\"(){}[];=:/.,|&$\r\n"
 _PLAIN = re.compile(r"[ -$'-\[\]-~\n]*+")  # printable ASCII without % & \, and newlines, which are counted
 _REPEAT = re.compile(rf"(.)\1{{{REPEAT_LIMIT},}}", re.DOTALL)
 _PAIR = re.compile(r"(.)\1", re.DOTALL)
 _OPAQUE = re.compile(rf"[a-z0-9_-]{{{OPAQUE_CHARACTERS},}}+")
-_OPAQUE_SHAPE = bytes.maketrans(_SMALL + _DIGITS + b"_-", b"a" * 38)
+_OPAQUE_SHAPE = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz0123456789_-", b"a" * 38)
 _OPAQUE_RUN = b"a" * OPAQUE_CHARACTERS
-_BASE64_RUNS = bytes(code if code in _CAPITALS + _SMALL + _DIGITS + b"+/_-" else ord(" ") for code in range(256))
 _SPACES = re.compile(r"  +")
 
 # What databases and web servers fold to ASCII ("best fit") beyond Unicode's own compatibility mappings.
@@ -150,17 +137,17 @@ class Canonicaliser:
         if is_plain(value):
             return value.lower()
         value = _narrowed(_unescape(value))
-        if not _base64_runs(value) and _HEXADECIMAL.search(value) is None:
+        if not may_say_text(value):
             return _shorten(self._folded(value))
         pieces = []
         start = 0
-        for match in _BASE64.finditer(value):
-            decoded = _decoded(match[0])
-            if decoded is not None:
+        for match in RUN.finditer(value):
+            text = decoded(match[0])
+            if text is not None:
                 pieces.append(self._folded(value[start : match.end()]))
-                pieces.append(self._folded(_unescape(decoded)).join(DECODED))
+                pieces.append(self._folded(_unescape(text)).join(DECODED))
                 start = match.end()
-            elif _is_binary(match[0]):
+            elif is_binary(match[0]):
                 pieces.append(self._folded(value[start : match.start() + 8]) + GAP)
                 start = match.end() - 4
         pieces.append(self._folded(value[start:]))
@@ -179,22 +166,11 @@ def is_plain(value: str, lines: int = 1) -> bool:
     if _PLAIN.fullmatch(value) is None or "  " in value or "+A" in value or value.count("\n") != lines - 1:
         return False
     if len(value) < BASE64_CHARACTERS:
-        return True
-    if _HEXADECIMAL.search(value) is not None:
+        return True  # too short for what follows
+    if not says_nothing(value):
         return False
     lower = value.lower()
-    if lower != value:
-        for run in _base64_runs(value):
-            # Up to two `=` may follow that count towards what is binary.
-            if len(run) + 2 >= BINARY_CHARACTERS or _base64_text(run) is not None:
-                return False
     return not _has_repeat(lower) and not _has_opaque(lower)
-
-
-def _base64_runs(value: str) -> list[str]:
-    """Return the runs that are long enough for Base64 and have a capital, without which one is taken for none."""
-    runs = value.encode("ascii", "replace").translate(_BASE64_RUNS).split()
-    return [run.decode("ascii") for run in runs if len(run) >= BASE64_CHARACTERS and not run.islower()]
 
 
 def _has_repeat(value: str) -> bool:
@@ -279,63 +255,3 @@ def _shortest(match: re.Match[str]) -> str:
     tail = ord(match[match.lastgroup or 0][-1]) & 0x3F
     before = ord(match[0][-2]) & 0x1F
     return chr(before << 6 | tail)
-
-
-def _decoded(run: str) -> str | None:
-    """Return the text that a run of the Base64 alphabet says in hexadecimal, or else in Base64, or None."""
-    said = [text for part in _BASE64_SIGNS.split(run) if (text := _hexadecimal_text(part)) is not None]
-    return " ".join(said) or _base64_text(run)
-
-
-def _hexadecimal_text(part: str) -> str | None:
-    digits = part[2:] if part[:2] in {"0x", "0X"} else part
-    if digits.isdigit() or _HEXADECIMAL.fullmatch(digits) is None:
-        return None
-    raw = bytes.fromhex(digits)
-    # What holds no sign is a name.
-    return raw.decode("ascii") if len(raw.translate(None, _TEXT_SIGNS)) < len(raw) else None
-
-
-def _base64_text(run: str) -> str | None:
-    """Return the text that a run of the Base64 alphabet says, or None where it plainly says none.
-
-    The whole run is tried, then its parts between slashes: the run may be a path that ends in one.
-    """
-    run = run.rstrip("=")
-    whole = _base64_part(run)
-    if whole is not None or "/" not in run:
-        return whole
-    parts = [part for part in run.split("/") if len(part) >= BASE64_CHARACTERS]
-    return " ".join([text for part in parts if (text := _base64_part(part)) is not None]) or None
-
-
-def _is_binary(run: str) -> bool:
-    """Return whether a run that says no text is Base64 all the same: a file, a picture, a cipher.
-
-    In random Base64 two in five are capitals, as many small letters, a sixth digits; paths and names are far from that.
-    """
-    if len(run) < BINARY_CHARACTERS:
-        return False
-    raw = run.encode()
-    capitals, small, digits = (len(raw) - len(raw.translate(None, kind)) for kind in (_CAPITALS, _SMALL, _DIGITS))
-    return capitals * 5 >= len(raw) and small * 5 >= len(raw) and digits * 16 >= len(raw)
-
-
-def _base64_part(part: str) -> str | None:
-    # Without upper case every third byte of the text would lie in h…z: nobody's attack, and nearly every path.
-    if len(part) < BASE64_CHARACTERS or len(part) % 4 == 1 or part == part.lower():
-        return None
-    # The first of four digits holds a byte's upper six bits: g…z, 0…9, + and / there make it 128 or more, no text's. One
-    # in ten bytes may be strange; counting these spares decoding nearly every path and word that is none.
-    if len(part[::4].encode().translate(None, _TEXT_DIGITS)) * 10 > len(part) * 3 // 4:
-        return None
-    raw = binascii.a2b_base64(part.translate(_BASE64_URL) + "=" * (-len(part) % 4))
-    if raw.count(0) * 2 == len(raw):  # UTF-16, as PowerShell's -EncodedCommand takes it
-        raw = raw.replace(b"\0", b"")
-    strange = len(raw.translate(None, _PRINTABLE))
-    if strange * 10 > len(raw):
-        return None
-    text = raw.decode("latin-1")
-    if not strange and _BASE64.fullmatch(text) is not None and (within := _base64_part(text.rstrip("="))) is not None:
-        return within
-    return None if len(raw.translate(None, _TEXT_SIGNS)) == len(raw) else text

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weirlog.models.canonical import BASE64_CHARACTERS, OPAQUE_CHARACTERS, Canonicaliser, is_plain
+from weirlog.models.base64_text import BASE64_CHARACTERS
+from weirlog.models.canonical import OPAQUE_CHARACTERS, Canonicaliser, is_plain
 from weirlog.models.errors import UnsupportedError
 from weirlog.models.leaves import VALUE_CHARACTERS
 from weirlog.models.request import JSON, Request

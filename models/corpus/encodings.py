@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from weirlog.models.canonical import HEXADECIMAL_BYTES
+from weirlog.models.base64_text import HEXADECIMAL_BYTES
 from weirlog.models.corpus.attacks import KINDS
 from weirlog.models.corpus.mutation import BASE64_CHARACTERS
 

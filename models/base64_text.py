@@ -1,0 +1,107 @@
+"""Text in Base64 or hexadecimal, where a run of letters and digits plainly says some."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import Final
+
+BASE64_CHARACTERS: Final = 16
+"""The shortest run that is tried as Base64."""
+HEXADECIMAL_BYTES: Final = 8
+"""The shortest run that is tried as hexadecimal, in bytes."""
+BINARY_CHARACTERS: Final = 64
+"""From this length a run of the Base64 alphabet that says no text, and mixes it as ciphers do, is cut to its ends."""
+
+RUN: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{BASE64_CHARACTERS},}}={{0,2}}")
+"""Of the Base64 alphabet."""
+# Printable ASCII, tabs and newlines, byte by byte.
+_HEXADECIMAL = re.compile(rf"[2-7][0-9a-fA-F](?:[2-7][0-9a-fA-F]|0[9aAdD]){{{HEXADECIMAL_BYTES - 1},}}+")
+_SIGNS = re.compile(r"[+/_-]")
+_URL_SAFE = str.maketrans("-_", "+/")
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
+_CAPITALS, _SMALL, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
+_TEXT_DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
+_TEXT_SIGNS = b" <>'\"(){}[];=:/.,|&$\r\n"
+_RUN_SIGNS = bytes(code if code in _CAPITALS + _SMALL + _DIGITS + b"+/_-" else ord(" ") for code in range(256))
+
+
+def may_say_text(value: str) -> bool:
+    """Return whether something in `value` is long enough for Base64 or hexadecimal, and looks like it."""
+    return bool(_runs(value)) or _HEXADECIMAL.search(value) is not None
+
+
+def says_nothing(value: str) -> bool:
+    """Return whether no run in `value` says text or is binary; may be wrong where it says no."""
+    if _HEXADECIMAL.search(value) is not None:
+        return False
+    # Up to two `=` may follow that count towards what is binary.
+    return value == value.lower() or not any(
+        len(run) + 2 >= BINARY_CHARACTERS or _base64_text(run) is not None for run in _runs(value)
+    )
+
+
+def _runs(value: str) -> list[str]:
+    """Return the runs that are long enough for Base64 and have a capital, without which one is taken for none."""
+    runs = value.encode("ascii", "replace").translate(_RUN_SIGNS).split()
+    return [run.decode("ascii") for run in runs if len(run) >= BASE64_CHARACTERS and not run.islower()]
+
+
+def decoded(run: str) -> str | None:
+    """Return the text that a run of the Base64 alphabet says in hexadecimal, or else in Base64, or None."""
+    said = [text for part in _SIGNS.split(run) if (text := _hexadecimal_text(part)) is not None]
+    return " ".join(said) or _base64_text(run)
+
+
+def _hexadecimal_text(part: str) -> str | None:
+    digits = part[2:] if part[:2] in {"0x", "0X"} else part
+    if digits.isdigit() or _HEXADECIMAL.fullmatch(digits) is None:
+        return None
+    raw = bytes.fromhex(digits)
+    # What holds no sign is a name.
+    return raw.decode("ascii") if len(raw.translate(None, _TEXT_SIGNS)) < len(raw) else None
+
+
+def _base64_text(run: str) -> str | None:
+    """Return the text that a run of the Base64 alphabet says, or None where it plainly says none.
+
+    The whole run is tried, then its parts between slashes: the run may be a path that ends in one.
+    """
+    run = run.rstrip("=")
+    whole = _base64_part(run)
+    if whole is not None or "/" not in run:
+        return whole
+    parts = [part for part in run.split("/") if len(part) >= BASE64_CHARACTERS]
+    return " ".join([text for part in parts if (text := _base64_part(part)) is not None]) or None
+
+
+def is_binary(run: str) -> bool:
+    """Return whether a run that says no text is Base64 all the same: a file, a picture, a cipher.
+
+    In random Base64 two in five are capitals, as many small letters, a sixth digits; paths and names are far from that.
+    """
+    if len(run) < BINARY_CHARACTERS:
+        return False
+    raw = run.encode()
+    capitals, small, digits = (len(raw) - len(raw.translate(None, kind)) for kind in (_CAPITALS, _SMALL, _DIGITS))
+    return capitals * 5 >= len(raw) and small * 5 >= len(raw) and digits * 16 >= len(raw)
+
+
+def _base64_part(part: str) -> str | None:
+    # Without upper case every third byte of the text would lie in h…z: nobody's attack, and nearly every path.
+    if len(part) < BASE64_CHARACTERS or len(part) % 4 == 1 or part == part.lower():
+        return None
+    # The first of four digits holds a byte's upper six bits: g…z, 0…9, + and / there make it 128 or more, no text's. One
+    # in ten bytes may be strange; counting these spares decoding nearly every path and word that is none.
+    if len(part[::4].encode().translate(None, _TEXT_DIGITS)) * 10 > len(part) * 3 // 4:
+        return None
+    raw = binascii.a2b_base64(part.translate(_URL_SAFE) + "=" * (-len(part) % 4))
+    if raw.count(0) * 2 == len(raw):  # UTF-16, as PowerShell's -EncodedCommand takes it
+        raw = raw.replace(b"\0", b"")
+    strange = len(raw.translate(None, _PRINTABLE))
+    if strange * 10 > len(raw):
+        return None
+    text = raw.decode("latin-1")
+    if not strange and RUN.fullmatch(text) is not None and (within := _base64_part(text.rstrip("="))) is not None:
+        return within
+    return None if len(raw.translate(None, _TEXT_SIGNS)) == len(raw) else text
