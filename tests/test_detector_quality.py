@@ -77,14 +77,17 @@ def test_attacks_are_found_in_a_single_encoding(judged, encoding):
     assert found(judged, encoding).value >= FOUND_ENCODED, told(found(judged, encoding))
 
 
+@short_of("4.7 % (10 of 214; 2.6–8.4) alert")
 def test_few_harmless_texts_of_the_second_look_are_flagged(detector):
     """Written later than the others, and no generator was extended for them."""
     flagged = share(judge_harmless(detector, read_harmless(SECOND_LOOK / HARMLESS_FILE)), lambda each: each.flagged)
-    assert flagged.of == 135
+    assert flagged.of == 214
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
 
 
-@short_of("94.2 % (259 of 275; 90.8–96.4) are found; least of nosqli 6 of 9, crlf 6 of 9, probe 6 of 8, ssrf 20 of 24")
+@short_of(
+    "91.0 % (487 of 535; 88.3–93.2) are found; least of nosqli 16 of 24, probe 10 of 13, code 36 of 45, ssrf 32 of 39"
+)
 def test_attacks_of_the_second_look_are_found_as_they_are_written(detector):
     attacks = found(judge_attacks(detector, read_attacks(SECOND_LOOK / ATTACKS_FILE)), PLAIN)
     assert attacks.value >= FOUND_PLAIN, told(attacks)
