@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 from contracts.source import Feed, read
@@ -111,3 +113,13 @@ def descriptors(folder: Path) -> list[Path]:
             continue  # that of the listing itself
         found += [target] if target.parent == folder and target.suffix != "" else []
     return found
+
+
+def copytruncated(feed: FileFeed, late: bytes = b"") -> Path:
+    """Do as logrotate does; `late` is written after the copy was made and before the log is cut off."""
+    copy = feed.folder / "access.log.1"
+    shutil.copy(feed.log, copy)
+    with feed.log.open("ab") as log:
+        log.write(late)
+    os.truncate(feed.log, 0)
+    return copy
