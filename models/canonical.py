@@ -53,6 +53,8 @@ _ESCAPE_SIGNS = ("%", "\\", "&", "+A")
 _OVERLONG = re.compile(
     "[\xc0\xc1](?P<two>[\x80-\xbf])|\xe0(?P<three>[\x80-\x9f][\x80-\xbf])|\xf0\x80(?P<four>[\x80-\x9f][\x80-\xbf])"
 )
+# UTF-16 of Western letters, read a byte a character.
+_WIDE = re.compile("(?:[^\0]\0){3,}|(?:\0[^\0]){3,}")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _PLAIN = re.compile(r"[ -$'-\[\]-~\n]*+")  # printable ASCII without % & \, and newlines, which are counted
 _REPEAT = re.compile(rf"(.)\1{{{REPEAT_LIMIT},}}", re.DOTALL)
@@ -136,7 +138,9 @@ class Canonicaliser:
         """Return `value` decoded, folded and shortened, on one line."""
         if is_plain(value):
             return value.lower()
-        value = _narrowed(_unescape(value))
+        value = _unescape(value)
+        if "\0" in value:
+            value = _WIDE.sub(lambda match: match[0].replace("\0", ""), value)
         if not may_say_text(value):
             return _shorten(self._folded(value))
         pieces = []
@@ -241,14 +245,6 @@ def _utf_7_text(run: str) -> str | None:
     if any(raw[whole:]) or any(raw[:whole:2]) or raw[1:whole:2].translate(None, _PRINTABLE):
         return None
     return raw[1:whole:2].decode("ascii")
-
-
-def _narrowed(value: str) -> str:
-    """Return a text whose every other character is NUL, as UTF-16 read as bytes is, without them."""
-    for narrow, wide in ((value[::2], value[1::2]), (value[1::2], value[::2])) if "\0" in value else ():
-        if wide and not wide.strip("\0"):
-            return narrow
-    return value
 
 
 def _shortest(match: re.Match[str]) -> str:

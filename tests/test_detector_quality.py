@@ -77,7 +77,7 @@ def test_attacks_are_found_in_a_single_encoding(judged, encoding):
     assert found(judged, encoding).value >= FOUND_ENCODED, told(found(judged, encoding))
 
 
-@short_of("4.7 % (10 of 214; 2.6–8.4) alert")
+@short_of("4.2 % (9 of 214; 2.2–7.8) alert")
 def test_few_harmless_texts_of_the_second_look_are_flagged(detector):
     """Written later than the others, and no generator was extended for them."""
     flagged = share(judge_harmless(detector, read_harmless(SECOND_LOOK / HARMLESS_FILE)), lambda each: each.flagged)
@@ -85,9 +85,7 @@ def test_few_harmless_texts_of_the_second_look_are_flagged(detector):
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
 
 
-@short_of(
-    "91.0 % (487 of 535; 88.3–93.2) are found; least of nosqli 16 of 24, probe 10 of 13, code 36 of 45, ssrf 32 of 39"
-)
+@short_of("91.4 % (489 of 535; 88.7–93.5) are found; least of nosqli 19 of 24, crlf 17 of 21, code 38 of 45")
 def test_attacks_of_the_second_look_are_found_as_they_are_written(detector):
     attacks = found(judge_attacks(detector, read_attacks(SECOND_LOOK / ATTACKS_FILE)), PLAIN)
     assert attacks.value >= FOUND_PLAIN, told(attacks)
@@ -114,9 +112,9 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
 @pytest.mark.parametrize(
     "form",
     [
-        "json",
-        pytest.param("form", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
-        pytest.param("text", marks=short_of("91.7 % (44 of 48; 80.4–96.7)")),
+        pytest.param("json", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
+        "form",
+        pytest.param("text", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
     ],
 )
 def test_attacks_are_found_anywhere_in_long_bodies(bodies, form):

@@ -272,6 +272,7 @@ def test_a_header_is_shown_where_it_is_not_ordinary(name: str, value: str, shown
         ("+ADw-script+AD4- +ADwAYQA+-, 1+Add +AB-", "<script> <a>, 1+add +ab-"),
         ("<\0a\0>\0", "<a>"),
         ("\0<\0a\0>", "<a>"),
+        ("/x/<\0a\0>\0/\0y", "/x/<a>/y"),
         ("a\0\0b", "a␀␀b"),
         ("嘊嘍嘼嘾", "␊␍<>"),
     ],

@@ -3,7 +3,6 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from bounds import short_of
 from suspicious import ATTACKS, HARMLESS
 
 from weirlog.models.artifact import load
@@ -198,13 +197,11 @@ def alerts(artifact, values):
     return (score_texts(artifact, texts) >= artifact.threshold).reshape(-1, 3)
 
 
-@short_of("3.2 % (11 of 348) alert")
 def test_the_shipped_model_lets_most_harmless_texts_pass_that_look_like_attacks(shipped):
     assert len(HARMLESS) > 100
     assert alerts(shipped, HARMLESS).mean() <= 0.03
 
 
-@short_of("96.9 % (189 of 195) are found")
 def test_the_shipped_model_finds_attacks_of_every_family(shipped):
     assert len(ATTACKS) > 60
     assert alerts(shipped, [value for _, value in ATTACKS]).mean() >= 0.97
