@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from weirlog.pipeline.sources.checkpoint import MAX_MARKS, Mark
 from weirlog.pipeline.sources.marks import KEEP_S, MAX_GONE, Marks
 
@@ -55,6 +57,13 @@ def test_a_deleted_file_is_known_to_its_copies_and_not_to_its_inode() -> None:
     assert marks.take(0, "ab") is None
     assert marks.of_first_line("ab") == [gone]
     assert (marks.drop(gone), marks.drop(gone)) == (True, False)
+
+
+def test_the_mark_of_another_file_that_got_the_inode_is_not_dropped_for_the_former_one() -> None:
+    former, other = mark(1), replace(mark(1), origin=7)
+    marks = Marks([other])
+    assert not marks.drop(former)
+    assert marks.drop(other)
 
 
 def test_deleted_files_with_the_same_first_line_are_told_apart() -> None:

@@ -54,8 +54,12 @@ class Marks:
         return self._marks.get(_key(mark)) == mark
 
     def drop(self, mark: Mark) -> bool:
-        """Forget `mark`; return whether it was still held."""
-        return self._marks.pop(_key(mark), None) is not None
+        """Forget `mark`; return whether it was still held, and not that of another file which got its inode."""
+        held = self._marks.get(_key(mark))
+        if held is None or held.key != mark.key:
+            return False
+        del self._marks[_key(mark)]
+        return True
 
     def of_inode(self, inode: int) -> list[Mark]:
         return [mark for mark in self._marks.values() if mark.inode == inode]
