@@ -31,12 +31,12 @@ def may_say_text(value: str) -> bool:
     return bool(_runs(value)) or _HEXADECIMAL.search(value) is not None
 
 
-def says_nothing(value: str) -> bool:
-    """Return whether no run in `value` says text or is binary; may be wrong where it says no."""
+def says_nothing(value: str, lower: str) -> bool:
+    """Return whether nothing in `value` says text or is binary; may say no where that is so. `lower` is it in lower case."""
     if _HEXADECIMAL.search(value) is not None:
         return False
     # Up to two `=` may follow that count towards what is binary.
-    return value == value.lower() or not any(
+    return value == lower or not any(
         len(run) + 2 >= BINARY_CHARACTERS or _base64_text(run) is not None for run in _runs(value)
     )
 
@@ -105,3 +105,14 @@ def _base64_part(part: str) -> str | None:
     if not strange and RUN.fullmatch(text) is not None and (within := _base64_part(text.rstrip("="))) is not None:
         return within
     return None if len(raw.translate(None, _TEXT_SIGNS)) == len(raw) else text
+
+
+def utf_7_text(run: str) -> str | None:
+    """Return the ASCII that a shifted run of UTF-7 says, or None where it says no such thing."""
+    whole = len(run) * 6 // 16 * 2
+    if len(run) % 4 == 1:
+        return None
+    raw = binascii.a2b_base64(run + "=" * (-len(run) % 4))
+    if any(raw[whole:]) or any(raw[:whole:2]) or raw[1:whole:2].translate(None, _PRINTABLE):
+        return None
+    return raw[1:whole:2].decode("ascii")

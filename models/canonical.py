@@ -11,13 +11,20 @@ itself becomes `OTHER`, so none can be forged.
 
 from __future__ import annotations
 
-import binascii
 import html.entities
 import re
 import unicodedata
 from typing import Final
 
-from weirlog.models.base64_text import BASE64_CHARACTERS, RUN, decoded, is_binary, may_say_text, says_nothing
+from weirlog.models.base64_text import (
+    BASE64_CHARACTERS,
+    RUN,
+    decoded,
+    is_binary,
+    may_say_text,
+    says_nothing,
+    utf_7_text,
+)
 
 ROUNDS: Final = 3
 """How often percent, backslash and entity escapes are undone. The log format has undone one layer before."""
@@ -55,7 +62,6 @@ _OVERLONG = re.compile(
 )
 # UTF-16 of Western letters, read a byte a character.
 _WIDE = re.compile("(?:[^\0]\0){3,}|(?:\0[^\0]){3,}")
-_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _PLAIN = re.compile(r"[ -$'-\[\]-~\n]*+")  # printable ASCII without % & \, and newlines, which are counted
 _REPEAT = re.compile(rf"(.)\1{{{REPEAT_LIMIT},}}", re.DOTALL)
 _PAIR = re.compile(r"(.)\1", re.DOTALL)
@@ -171,10 +177,8 @@ def is_plain(value: str, lines: int = 1) -> bool:
         return False
     if len(value) < BASE64_CHARACTERS:
         return True  # too short for what follows
-    if not says_nothing(value):
-        return False
     lower = value.lower()
-    return not _has_repeat(lower) and not _has_opaque(lower)
+    return says_nothing(value, lower) and not _has_repeat(lower) and not _has_opaque(lower)
 
 
 def _has_repeat(value: str) -> bool:
@@ -205,12 +209,12 @@ def _shorten(value: str) -> str:
 
 def _unescape(value: str) -> str:
     for _ in range(ROUNDS):
-        decoded = _ESCAPE.sub(_unescape_one, value) if any(sign in value for sign in _ESCAPE_SIGNS) else value
-        if not decoded.isascii():
-            decoded = _OVERLONG.sub(_shortest, decoded)
-        if decoded == value:
+        undone = _ESCAPE.sub(_unescape_one, value) if any(sign in value for sign in _ESCAPE_SIGNS) else value
+        if not undone.isascii():
+            undone = _OVERLONG.sub(_shortest, undone)
+        if undone == value:
             break
-        value = decoded
+        value = undone
     return value
 
 
@@ -226,7 +230,7 @@ def _unescape_one(match: re.Match[str]) -> str:
         case "name":
             return html.entities.html5.get(text) or html.entities.html5.get(text + ";") or match[0]
         case "utf_7":
-            return _utf_7_text(text) or match[0]
+            return utf_7_text(text) or match[0]
         case "decimal":
             code = int(text)
         case "octal":
@@ -234,17 +238,6 @@ def _unescape_one(match: re.Match[str]) -> str:
         case _:
             code = int(text, 16)
     return chr(code) if code <= 0x10FFFF else "\ufffd"
-
-
-def _utf_7_text(run: str) -> str | None:
-    """Return the ASCII that a shifted run of UTF-7 says, or None where it says no such thing."""
-    whole = len(run) * 6 // 16 * 2
-    if len(run) % 4 == 1:
-        return None
-    raw = binascii.a2b_base64(run + "=" * (-len(run) % 4))
-    if any(raw[whole:]) or any(raw[:whole:2]) or raw[1:whole:2].translate(None, _PRINTABLE):
-        return None
-    return raw[1:whole:2].decode("ascii")
 
 
 def _shortest(match: re.Match[str]) -> str:

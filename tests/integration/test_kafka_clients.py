@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import itertools
 import socket
 import ssl
 import subprocess
 import threading
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,15 +27,6 @@ pytestmark = [
     pytest.mark.server,
     pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning"),  # see `_collect_sockets`
 ]
-
-
-@pytest.fixture(autouse=True)
-def _collect_sockets() -> Iterator[None]:
-    """Collect the sockets that kafka-python 3.0 leaves behind when a connection fails, while nobody minds."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture(scope="module")
