@@ -85,6 +85,9 @@ class Search:
                 self._files.marks.keep(mark)
                 tail.claims = Claims(content, str(tail.path), others, otherwise, own=mark)
                 return True
+        elif not is_known_by_more(content, mark):
+            # Only its header tells that this is the file: that one may have been rotated away, and be read by nobody.
+            self._rotated.append(mark)
         tail.begin(mark.position, mark)
         return True
 
@@ -107,11 +110,7 @@ class Search:
             return True
         sought, gone = self._originals(tail)
         claims = Claims(tail.content, str(tail.path), [one for one in (*sought, *gone) if one.key != mark.key])
-        if claims.decided() and claims.known:
-            return False
-        # Nothing more can tell: its own file may have been rotated away, and be read by nobody.
-        self._rotated.append(mark)
-        return True
+        return not (claims.decided() and claims.known)
 
     def disown(self, mark: Mark, gap: Gap | None = None) -> Mark:
         """The inode of `mark` may hold something else now: look for what it held by that alone."""

@@ -218,7 +218,7 @@ class LogWorld:
             return []
         if not self._holds_files:
             return [file for file in self.logs.files if file.path == self.logs.log]
-        inodes = set(_open_inodes())
+        inodes = set(_open_inodes(self.state.parent.stat().st_dev))
         return [file for file in self.logs.files if file.inode in inodes]
 
     def holds(self, file: LogFile) -> bool:
@@ -310,8 +310,10 @@ class LogWorld:
             file.marked = file.marked or file.found
 
 
-def _open_inodes() -> Iterator[int]:
-    """Yield the inode of every file that this process holds open."""
+def _open_inodes(device: int) -> Iterator[int]:
+    """Yield the inode of every file of `device` that this process holds open."""
     for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):  # that of the listing itself
-            yield os.fstat(int(entry.name)).st_ino
+            status = os.fstat(int(entry.name))
+            if status.st_dev == device:
+                yield status.st_ino
