@@ -113,6 +113,10 @@ CREATE TABLE IF NOT EXISTS conditions (            -- what is wrong with weirlog
     began  REAL NOT NULL,
     PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS silences (              -- for how long nothing had come from a source while it was read
+    source   TEXT PRIMARY KEY,
+    seconds  REAL NOT NULL
+) WITHOUT ROWID;
 """
 """Came after version 1 without a version of its own: who does not know of it is not disturbed by it."""
 
@@ -220,7 +224,7 @@ class AlertDatabase:
             if finding != "ok":
                 raise self._damaged(finding)
         if create:
-            execute(_ADDED)
+            self._connection.executescript(_ADDED)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

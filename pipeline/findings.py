@@ -57,10 +57,12 @@ class Examiner:
 
     Args:
         patience: how long something may be wrong before it counts.
+        silences: for how many seconds sources had been silent when an earlier run ended, by their names.
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, silences: Mapping[str, float]) -> None:
         self._patience = patience
+        self._silences = silences
         self._sources: dict[str, _SourceHistory] = {}
         self._scorer: _ScorerHistory | None = None
         self._commits: dict[str, int] = {}
@@ -76,7 +78,7 @@ class Examiner:
         scorer = self._scorer = self._scorer or _ScorerHistory(state.scorer, now)
         scorer.look(state.scorer, now)
         for source in state.sources:
-            history = self._sources.setdefault(source.name, _SourceHistory(now))
+            history = self._sources.setdefault(source.name, _SourceHistory(now - self._silences.get(source.name, 0.0)))
             history.look(source, now)
             yield self._stuck_source(source, history, scorer, now)
             yield self._failing_commits(source, now)
@@ -86,6 +88,14 @@ class Examiner:
         yield self._blocked_outbox(state.scorer, now)
         for sink in state.sinks:
             yield self._failing_sink(sink, now)
+
+    def silences(self, now: float) -> dict[str, float]:
+        """Return for how many seconds each source has been silent whose silence is watched, this run and before."""
+        return {
+            name: now - history.quiet_since
+            for name, history in self._sources.items()
+            if name in self._patience.silent_s
+        }
 
     def _stuck_source(
         self, source: SourceState, history: _SourceHistory, scorer: _ScorerHistory, now: float
@@ -185,10 +195,10 @@ class Examiner:
 class _SourceHistory:
     """What earlier looks saw of one source."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, quiet_since: float) -> None:
         self.has_moved = False
         """Whether records were read between the last two looks."""
-        self.quiet_since = now
+        self.quiet_since = quiet_since
         """Since when nothing came though it was read."""
         self.waiting_since: float | None = None
         """Since when there is more to read than there was at first, and nothing was read; None when that is not so.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -164,6 +165,17 @@ def note_begin(connection: sqlite3.Connection, condition: Condition) -> None:
 def note_end(connection: sqlite3.Connection, condition: Condition) -> None:
     """Note that `condition` is over, within the caller's transaction."""
     connection.execute("DELETE FROM conditions WHERE kind = ? AND name = ?", (condition.kind, condition.name))
+
+
+def silences(connection: sqlite3.Connection) -> dict[str, float]:
+    """Return what `note_silences` noted last."""
+    return dict(connection.execute("SELECT source, seconds FROM silences"))
+
+
+def note_silences(connection: sqlite3.Connection, seconds: Mapping[str, float]) -> None:
+    """Note for how long each source has been silent, in place of what was noted, within the caller's transaction."""
+    connection.execute("DELETE FROM silences")
+    connection.executemany("INSERT INTO silences (source, seconds) VALUES (?, ?)", seconds.items())
 
 
 def undelivered(connection: sqlite3.Connection) -> int:

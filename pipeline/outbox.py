@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from weirlog.pipeline.notices import (
     Condition,
     note_begin,
     note_end,
+    note_silences,
     open_conditions,
+    silences,
     undelivered,
 )
 from weirlog.pipeline.state_lock import StateLock
@@ -163,6 +165,16 @@ class Outbox:
         """End a condition without a notice: what it is about is no longer watched. Raises RetryableError."""
         with self._database.transaction() as connection:
             note_end(connection, condition)
+
+    def silences(self) -> dict[str, float]:
+        """Return for how many seconds each source had been silent, as an earlier run noted it."""
+        with self._reader.reading() as connection:
+            return silences(connection)
+
+    def note_silences(self, seconds: Mapping[str, float]) -> None:
+        """Note for how long each source has been silent. Raises RetryableError."""
+        with self._database.transaction() as connection:
+            note_silences(connection, seconds)
 
     def release_groups(self) -> int:
         """Put out the alerts of groups whose quiet time has ended with attacks in it; return how many.

@@ -6,7 +6,7 @@ somebody has patience becomes a notice, through the same outbox and to the same 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +23,9 @@ from weirlog.pipeline.timing import Clock
 
 log = structlog.get_logger(__name__)
 
+NOTED_EVERY_S = 600.0
+"""A restart forgets at most so much of a source's silence; a write to a disk that may sleep."""
+
 
 class NoticeStore(Protocol):
     """What the self-watch asks of the outbox."""
@@ -32,6 +35,10 @@ class NoticeStore(Protocol):
     def conditions(self) -> Sequence[Condition]: ...
 
     def forget_condition(self, condition: Condition) -> None: ...
+
+    def silences(self) -> Mapping[str, float]: ...
+
+    def note_silences(self, seconds: Mapping[str, float]) -> None: ...
 
     @property
     def is_full(self) -> bool: ...
@@ -66,10 +73,11 @@ class SelfWatch:
         self.needs_restart = False
         """Whether something holds that only a restart may end: the service manager's watchdog is not to be fed."""
         self._store = store
-        self._examiner = Examiner(patience)
+        self._examiner = Examiner(patience, store.silences())
         self._clock = clock
         self._metrics = metrics
         self._complained = False
+        self._noted_at = clock.monotonic()
         self._cases = {
             (condition.kind, condition.name): _Case(condition, "", told=True) for condition in store.conditions()
         }
@@ -90,6 +98,9 @@ class SelfWatch:
                 self._follow(finding, now)
             self._forget_strangers({(finding.kind, finding.name) for finding in findings})
             self._tell()
+            if now - self._noted_at >= NOTED_EVERY_S:
+                self._store.note_silences(self._examiner.silences(now))
+                self._noted_at = now
         except RetryableError as error:
             if not self._complained:
                 log.warning("notices cannot be stored; trying again", reason=str(error))

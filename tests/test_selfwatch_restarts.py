@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def test_an_outbox_that_knew_no_conditions_is_taken_as_it_is(tmp_path: Path) -> 
     path = tmp_path / "outbox.db"
     open_outbox(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE conditions")
+        connection.executescript("DROP TABLE conditions; DROP TABLE silences")
     connection.close()
     watched = Watched(path)
     watched.fail_sink()
@@ -110,6 +110,34 @@ def test_a_condition_of_what_is_no_longer_configured_is_forgotten(watched: Watch
     assert watched.kinds == ["weirlog.sink-failing"]
 
 
+def test_a_source_is_silent_for_as_long_as_it_was_over_restarts_too(watched: Watched) -> None:
+    """Else a source that fell silent is never told where weirlog is restarted more often than patience lasts."""
+    watched.source = replace(watched.source, name="quiet")
+    for _ in range(5):
+        watched.look(650)
+        watched.restart()
+    watched.look(590)
+    assert watched.kinds == [], "five times ten minutes, and not ten more"
+    watched.look(20)
+    (notice,) = watched.told
+    assert (notice["kind"], notice["about"]) == ("weirlog.source-silent", {"source": "quiet"})
+    watched.restart()
+    watched.look(10)
+    watched.read()
+    watched.look()
+    assert watched.kinds == ["weirlog.source-silent", "weirlog.recovered"]
+
+
+def test_a_source_from_which_something_came_is_not_silent_after_a_restart(watched: Watched) -> None:
+    watched.source = replace(watched.source, name="quiet")
+    watched.look(3500)
+    watched.read()
+    watched.look(700)
+    watched.restart()
+    watched.look(2900)
+    assert watched.kinds == []
+
+
 class FailingStore:
     """Takes nothing for now."""
 
@@ -127,6 +155,12 @@ class FailingStore:
 
     def forget_condition(self, condition: Condition) -> None:
         self._outbox.forget_condition(condition)
+
+    def silences(self) -> Mapping[str, float]:
+        return self._outbox.silences()
+
+    def note_silences(self, seconds: Mapping[str, float]) -> None:
+        self._outbox.note_silences(seconds)
 
     @property
     def is_full(self) -> bool:

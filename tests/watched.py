@@ -46,7 +46,7 @@ class Watched:
         self.outbox.close()
         self.outbox = self._open()
         self.watch = self._watch()
-        self.source = SourceState("access", True, 0.0, False, None, None, None, 0, None)
+        self.source = SourceState(self.source.name, True, 0.0, False, None, None, None, 0, None)
         self.scorer = ScorerState(True, 0.0, None, None, 0)
         self.sink = SinkState("hook", None, None, None, 0)
 
