@@ -22,6 +22,8 @@ ROW_LIMIT_CHARACTERS: Final = 64 << 20
 """A longer row is refused rather than held in memory."""
 CSV_SUFFIXES: Final = (".csv", ".csv.gz")
 JSON_LINES_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+SYNTHETIC: Final = "(synthetic)"
+"""In the name of an origin: its rows were made, not logged."""
 _HEADER: Final = ("text", "label")
 _META_SUFFIXES: Final = (".meta.jsonl.gz", ".meta.jsonl")
 

@@ -14,15 +14,18 @@ import numpy as np
 
 from weirlog.models.canonical import Canonicaliser
 from weirlog.models.corpus import Labelled
-from weirlog.models.corpus.attacks import attack_kind, attack_value
-from weirlog.models.corpus.grammar import Chance
+from weirlog.models.corpus.attacks import SELF_CONTAINED, attack_kind, attack_value
+from weirlog.models.corpus.drafts import field_name
+from weirlog.models.corpus.grammar import Chance, Terminal
 from weirlog.models.corpus.harmless import harmless, suspicious
 from weirlog.models.corpus.quotation import quotation
-from weirlog.models.corpus.traffic import traffic
+from weirlog.models.corpus.sites import site_request
+from weirlog.models.corpus.traffic import PROBE, traffic
 from weirlog.models.corpus.values import paragraph, sentence
 from weirlog.models.dataset import Row
 from weirlog.models.engines import FloatArray
 from weirlog.models.examples import Indices
+from weirlog.models.request import JSON, Request
 from weirlog.models.text import text_preparation
 
 LONGEST: Final = 1024
@@ -48,7 +51,7 @@ MINED_ATTACKS: Final = 0.3
 MINED_SHARE: Final = 0.04
 """Of all generated rows: so many of either class are kept for being hard."""
 HOPELESS: Final = 0.03
-CERTAIN: Final = 0.9
+CERTAIN: Final = 0.97
 _HOST: Final = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -104,25 +107,52 @@ def add_generated(pool: Pool, source: Iterator[Labelled], count: int, group: str
 def add_long(
     pool: Pool, seed: int, count: int, group: str, *, attack_share: float = 0.4, passages: Sequence[str] = ()
 ) -> None:
-    """Add windows of long bodies, cut anywhere as serving cuts them; into a share of them an attack is put, whole."""
+    """Add windows of requests with long bodies, cut anywhere; into a share of the bodies an attack is put, whole.
+
+    Of these the window has all of it. In half of the bodies everything else is plain prose.
+    """
     chance = Chance(seed)
-    parts_of_bodies = [paragraph, sentence, harmless, suspicious]
-    if passages:
-        parts_of_bodies.append(partial(quotation, passages=passages))
+    prose: tuple[Terminal, ...] = (paragraph, sentence)
+    anything: tuple[Terminal, ...] = (
+        *prose,
+        harmless,
+        suspicious,
+        *([partial(quotation, passages=passages)] if passages else []),
+    )
     canonical = Canonicaliser().canonical
+    prepare = text_preparation("detection-1").text
     while count > 0:
-        parts = chance.number(2, 40)
-        body = canonical("\n\n".join(chance.pick(parts_of_bodies)(chance) for _ in range(parts)))
-        for _ in range(1 + len(body) // LONGEST):
-            start = chance.number(0, max(0, len(body) - LONGEST))
-            window = body[start : start + chance.number(min(400, LONGEST), LONGEST)]
-            kind = attack_kind(chance)
-            attack = canonical(attack_value(chance, kind)) if chance.maybe(attack_share) else ""
-            place = chance.number(0, len(window))
-            text = f"{window[:place]} {attack} {window[place:]}" if attack else window
-            if len(text) <= LONGEST and len(attack) < LONGEST // 4:
-                pool.add(text, int(bool(attack)), kind, group)
-                count -= 1
+        among = chance.pick((prose, anything))
+        parts = [chance.pick(among)(chance) for _ in range(chance.number(2, 40))]
+        kind = attack_kind(chance)
+        attack = attack_value(chance, kind) if kind != PROBE and chance.maybe(attack_share) else ""
+        if attack:
+            parts.insert(chance.number(0, len(parts)), attack)
+        text = prepare(_with_body(parts, chance, as_text=not attack or kind in SELF_CONTAINED))
+        sought = canonical(attack)
+        at = text.find(sought)
+        if attack and (at < 0 or not 0 < len(sought) < LONGEST // 4):
+            continue
+        size = chance.number(400, LONGEST)
+        first, last = (at + len(sought) - size, at) if attack else (0, len(text) - size)
+        start = chance.number(max(0, first), max(0, last))
+        pool.add(text[start : start + size], int(bool(attack)), kind, group)
+        count -= 1
+
+
+def _with_body(parts: Sequence[str], chance: Chance, *, as_text: bool) -> Request:
+    """Return a request with these in its body: as fields, in a list of objects, or, where they may, as one text."""
+    draft = site_request(chance)
+    form = chance.random()
+    body: JSON
+    if as_text and form < 0.35:
+        body = {"raw": chance.pick(("\n", "\n", "\n\n", "\r\n", " ")).join(parts)}
+    elif form < 0.7:
+        body = {f"{field_name(chance)}{number}": part for number, part in enumerate(parts)}
+    else:
+        name, key = field_name(chance), field_name(chance)
+        body = {name: [{"n": number, key: part} for number, part in enumerate(parts)]}
+    return Request({"method": "post", "query": draft.query, "path": "/" + "/".join(draft.path), "requestPayload": body})
 
 
 def add_mined(

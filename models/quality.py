@@ -14,8 +14,9 @@ from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
+from weirlog.models.corpus.attacks import SELF_CONTAINED
 from weirlog.models.corpus.encodings import ENCODINGS, PLAIN
-from weirlog.models.dataset import Row
+from weirlog.models.dataset import SYNTHETIC, Row
 from weirlog.models.evaluation import Measures, evaluate
 from weirlog.models.request import Request
 from weirlog.models.samples import (
@@ -41,11 +42,7 @@ Z: Final = 1.959964
 """The normal distribution holds 95 % within so many standard deviations."""
 AT_ONCE: Final = 1_000
 BODY_SIZES_BYTES: Final = tuple(kilobytes * 1_000 for kilobytes in (1, 2, 4, 8, 16, 32, 64, 128))
-BODY_KINDS: Final = ("sqli", "xss", "cmdi", "ssti", "code", "jndi", "xxe", "ssi")
-"""Attacks wherever they stand. An internal address in prose is none, nor is a line feed."""
 BODY_SEED: Final = 60_013
-SYNTHETIC: Final = "(synthetic)"
-"""In the name of an origin: its rows were made, not logged."""
 _AROUND: Final[Mapping[Place, tuple[str, str]]] = {
     "query": ("weekly report ", " please check before friday"),
     "body": ("Good morning, I have a question about the last delivery: ", " and thanks for looking into it."),
@@ -230,7 +227,7 @@ def judge_bodies(
     attacks: Sequence[Attack],
     *,
     sizes_bytes: Sequence[int] = BODY_SIZES_BYTES,
-    attacks_a_cell: int = len(BODY_KINDS),
+    attacks_a_cell: int = len(SELF_CONTAINED),
     clean_a_cell: int = 8,
 ) -> list[BodyOutcome]:
     """Return what a detector says of long bodies of every size and form, with an attack at every position and without.
@@ -239,12 +236,12 @@ def judge_bodies(
 
     Args:
         detector: what is measured.
-        attacks: those of BODY_KINDS are taken in turn.
+        attacks: those of SELF_CONTAINED are taken in turn.
         sizes_bytes: of the prose around them.
         attacks_a_cell: how many for each size, form and position.
         clean_a_cell: how many bodies without an attack for each size and form.
     """
-    usable = spread([attack for attack in attacks if attack.kind in BODY_KINDS and not attack.hostile_name])
+    usable = spread([attack for attack in attacks if attack.kind in SELF_CONTAINED and not attack.hostile_name])
     outcomes: list[BodyOutcome] = []
     turn = 0
     for size_bytes in sizes_bytes:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
+from weirlog.models.corpus.attacks import SELF_CONTAINED
 from weirlog.models.corpus.encodings import PLAIN
 from weirlog.models.evaluation import FP_RATES
-from weirlog.models.quality import BODY_KINDS, BodyOutcome, FileQuality, Marking, Outcome, Share, share
+from weirlog.models.quality import BodyOutcome, FileQuality, Marking, Outcome, Share, share
 from weirlog.models.samples import FORMS, PLACES, POSITIONS, UPLOAD
 
 LISTED: Final = 30
@@ -189,11 +190,11 @@ def _bodies(bodies: Sequence[BodyOutcome]) -> list[str]:
     clean = [each for each in bodies if each.attack is None]
     summary = [
         f"Attacks found: {told(_flags(hidden))}; harmless bodies flagged: {told(_flags(clean))}.",
-        f"The attacks are of {', '.join(BODY_KINDS)}, in prose that the model has not been trained on.",
+        f"The attacks are of {', '.join(SELF_CONTAINED)}, in prose that the model has not been trained on.",
     ]
     by_kind = [
         [kind, told(_flags([each for each in hidden if each.attack is not None and each.attack.kind == kind]))]
-        for kind in BODY_KINDS
+        for kind in SELF_CONTAINED
     ]
     return ["## Long bodies", "", *_table(heads, rows), "", *summary, "", *_table(["kind", "found"], by_kind)]
 

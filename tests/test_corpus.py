@@ -7,6 +7,7 @@ import pytest
 
 from weirlog.models.corpus import KINDS, demo_traffic, to_hapi_line, traffic
 from weirlog.models.corpus.attacks import attack_value
+from weirlog.models.corpus.conditions import filtering, in_brackets
 from weirlog.models.corpus.grammar import Chance, Grammar
 from weirlog.models.corpus.harmless import harmless
 from weirlog.models.corpus.mutation import respelt
@@ -59,6 +60,21 @@ def test_harmless_texts_hold_what_attacks_are_made_of():
     joined = "\n".join(harmless(chance) for _ in range(3000)).lower()
     for part in ("select", "union", "--", "'", "<script>", "{{", "/etc/", " or ", "&&", "drop table"):
         assert part in joined
+
+
+def test_conditions_are_asked_for_in_every_way_that_interfaces_take_them():
+    chance = Chance(8)
+    made = [filtering(chance) for _ in range(200)]
+    queries = [query for query, body in made if body is None]
+    assert any("[$" in name for query in queries for name in query), "in brackets"
+    (written, *_) = (value for query in queries for value in query.values() if value.startswith("{"))
+    assert isinstance(json.loads(written), dict)
+    assert any("$" in json.dumps(body) for _, body in made if body is not None)
+    assert in_brackets("where", {"price": {"$gte": 5}, "tag": ["a", "b"]}) == {
+        "where[price][$gte]": "5",
+        "where[tag][0]": "a",
+        "where[tag][1]": "b",
+    }
 
 
 def test_a_request_survives_as_a_line_of_the_reference_schema():

@@ -22,7 +22,6 @@ from weirlog.models.quality_page import told
 from weirlog.models.samples import FORMS, UPLOAD, read_attacks, read_harmless
 
 HERE = Path(__file__).parent
-SECOND_LOOK = HERE / "second_look"
 HARMLESS_FLAGGED = 0.03
 PASSAGES_FLAGGED = 0.01
 FOUND_PLAIN = 0.97
@@ -77,17 +76,35 @@ def test_attacks_are_found_in_a_single_encoding(judged, encoding):
     assert found(judged, encoding).value >= FOUND_ENCODED, told(found(judged, encoding))
 
 
-@short_of("4.2 % (9 of 214; 2.2–7.8) alert")
-def test_few_harmless_texts_of_the_second_look_are_flagged(detector):
-    """Written later than the others, and no generator was extended for them."""
-    flagged = share(judge_harmless(detector, read_harmless(SECOND_LOOK / HARMLESS_FILE)), lambda each: each.flagged)
-    assert flagged.of == 214
+@pytest.mark.parametrize(
+    "look",
+    [
+        "second_look",
+        pytest.param("third_look", marks=short_of("4.2 % (9 of 212; 2.2–7.9) alert")),
+    ],
+)
+def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
+    """Written after a model was made: the second were then looked at by those who extend generators, the third not."""
+    flagged = share(judge_harmless(detector, read_harmless(HERE / look / HARMLESS_FILE)), lambda each: each.flagged)
+    assert flagged.of > 200
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
 
 
-@short_of("91.4 % (489 of 535; 88.7–93.5) are found; least of nosqli 19 of 24, crlf 17 of 21, code 38 of 45")
-def test_attacks_of_the_second_look_are_found_as_they_are_written(detector):
-    attacks = found(judge_attacks(detector, read_attacks(SECOND_LOOK / ATTACKS_FILE)), PLAIN)
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param(
+            "second_look",
+            marks=short_of(
+                "94.1 % (635 of 675; 92.0–95.6) are found; least of crlf 18 of 23, rfi 20 of 23, probe 14 of 16"
+            ),
+        ),
+        "third_look",
+    ],
+)
+def test_attacks_of_a_later_look_are_found_as_they_are_written(detector, look):
+    attacks = found(judge_attacks(detector, read_attacks(HERE / look / ATTACKS_FILE)), PLAIN)
+    assert attacks.of > 150
     assert attacks.value >= FOUND_PLAIN, told(attacks)
 
 
@@ -114,7 +131,7 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
     [
         pytest.param("json", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
         "form",
-        pytest.param("text", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
+        "text",
     ],
 )
 def test_attacks_are_found_anywhere_in_long_bodies(bodies, form):

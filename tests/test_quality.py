@@ -308,12 +308,15 @@ def test_the_hand_written_texts_are_many_and_different_and_not_the_development_s
     assert not {attack.text for attack in attacks} & set(by_hand)
 
 
-def test_the_second_look_is_at_other_texts():
+def test_each_look_is_at_other_texts():
     for read, name in ((read_harmless, HARMLESS_FILE), (read_attacks, ATTACKS_FILE)):
-        first, second = ([each.text for each in read(folder / name)] for folder in (HERE, HERE / "second_look"))
-        assert len(second) > 90
-        assert len(set(second)) == len(second)
-        assert not set(first) & set(second)
+        looks = [
+            [each.text for each in read(folder / name)] for folder in (HERE, HERE / "second_look", HERE / "third_look")
+        ]
+        assert min(map(len, looks)) > 90
+        together = [text for look in looks[1:] for text in look]
+        assert len(set(together)) == len(together)
+        assert not set(looks[0]) & set(together)
 
 
 def test_every_kind_has_a_dozen_different_attacks():

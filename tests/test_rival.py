@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,24 @@ def _write(path: Path, numbers: range) -> None:
             rows.append(f'|{{"method":"get","path":"/item","query":{{"id":"{value}"}}}}|,{label}\n')
     with gzip.open(path, "wt") as file:
         file.writelines(rows)
+
+
+def test_harmless_rows_that_were_made_of_attacks_are_left_out_in_a_second_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weirlog.models.rival.GENERATED_ROWS", 200)
+    _write(tmp_path / "seen.csv.gz", range(40))
+    _write(tmp_path / "unseen.csv.gz", range(40, 60))
+    origins = ["a scanner", "same address, values replaced (synthetic)", "a scanner", "a host"]
+    with gzip.open(tmp_path / "unseen.meta.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps({"kind": None, "origin": origin, "n": 1}) + "\n" for origin in origins * 10)
+
+    def ours(texts: list[str]) -> np.ndarray:
+        return np.array([0.9 if "'" in text else 0.1 for text in texts], np.float32)
+
+    every, logged = compare(sorted(tmp_path.glob("*.csv.gz")), ["unseen"], ours)
+    assert (every[0], every[1].rows) == ("unseen", 40)
+    assert (logged[0], logged[1].rows, logged[2].rows) == ("unseen, logged rows", 30, 30)
 
 
 def test_it_tells_attacks_from_harmless_texts_by_their_characters() -> None:

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from suspicious import ATTACKS, HARMLESS
 
+from weirlog.models import pool as models_pool
 from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
 from weirlog.models.dataset import Row
 from weirlog.models.default_thresholds import score_texts
+from weirlog.models.default_training import mean_weights
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import DatasetError
 from weirlog.models.examples import UNKNOWN_KIND, batches, examples
@@ -107,10 +109,36 @@ def test_splicing_keeps_the_label_and_every_line():
 def test_windows_of_long_bodies_fit_the_network_and_hold_both_labels():
     pool = Pool()
     add_long(pool, seed=4, count=200, group="long")
-    assert 200 <= len(pool.texts) < 220
+    assert len(pool.texts) == 200
     assert max(map(len, pool.texts)) <= LONGEST
     assert 40 < sum(pool.labels) < 120
     assert all((kind is not None) == bool(label) for kind, label in zip(pool.kinds, pool.labels, strict=True))
+
+
+def test_a_window_holds_the_whole_attack_or_nothing_of_it(monkeypatch):
+    attack = "<<the attack of " + "x" * 12 + " and no other>>"
+    monkeypatch.setattr(models_pool, "attack_value", lambda chance, kind: attack)
+    pool = Pool()
+    add_long(pool, seed=4, count=300, group="long")
+    assert [attack in text for text in pool.texts] == [bool(label) for label in pool.labels]
+    assert not any("attack of" in text for text, label in zip(pool.texts, pool.labels, strict=True) if not label)
+    front, back = ([attack in half(text) for text in pool.texts].count(True) for half in (first_half, second_half))
+    assert min(front, back) > 30, "anywhere in it"
+
+
+def test_what_a_training_keeps_is_the_mean_of_its_rounds():
+    ends = [{"a": np.float32([1, 2]), "b": np.float32([[0]])}, {"a": np.float32([3, 6]), "b": np.float32([[1]])}]
+    mean = mean_weights(ends)
+    assert {name: array.tolist() for name, array in mean.items()} == {"a": [2, 4], "b": [[0.5]]}
+    assert {array.dtype for array in mean.values()} == {np.dtype(np.float32)}
+
+
+def first_half(text):
+    return text[: len(text) // 2]
+
+
+def second_half(text):
+    return text[len(text) // 2 :]
 
 
 @dataclass

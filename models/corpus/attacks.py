@@ -34,6 +34,8 @@ _RULES: Final = MappingProxyType(
 )
 KINDS: Final = tuple(_RULES)
 """Every kind of attack, by the name that the field uses."""
+SELF_CONTAINED: Final = ("sqli", "xss", "cmdi", "ssti", "code", "jndi", "xxe", "ssi")
+"""Attacks wherever they stand. An internal address in prose is none, nor is a line feed."""
 _WEIGHTED: Final = tuple(kind for kind, (_, _, weight) in _RULES.items() for _ in range(weight))
 
 

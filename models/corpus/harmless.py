@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from weirlog.models.corpus.conditions import CONDITIONS
 from weirlog.models.corpus.documents import DOCUMENTS
 from weirlog.models.corpus.exercises import EXERCISES
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
@@ -181,10 +182,10 @@ _STRUCTURED: Final[Rules] = {
     "version": version,
     "harmless": ["«prose»", "«prose»", "«about»", "«about»", "«about»", "«about»", "«graphql»", "«tracker»", "«list»", "«list»", "«log»", "«docs»", "«docs»", "«markup»", "«odd»", "«odd»",
                  "«odd»", "«search»", "«paragraph»", "«foreign»"],
-    "suspicious": ["«harmless»", "«harmless»", "«notation»", "«file_excerpt»", "«exercise»", "«exercise»"],
+    "suspicious": ["«harmless»", "«harmless»", "«notation»", "«file_excerpt»", "«exercise»", "«exercise»", "«everyday_query»"],
 }  # fmt: skip
 
-HARMLESS: Final = Grammar(TERMINALS, NOTATIONS, DOCUMENTS, EXERCISES, _PROSE_ON_CODE, _STRUCTURED)
+HARMLESS: Final = Grammar(TERMINALS, CONDITIONS, NOTATIONS, DOCUMENTS, EXERCISES, _PROSE_ON_CODE, _STRUCTURED)
 
 
 def harmless(chance: Chance) -> str:

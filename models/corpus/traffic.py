@@ -10,13 +10,14 @@ from typing import Final
 
 from weirlog.models.corpus import values
 from weirlog.models.corpus.attacks import KINDS, attack_kind, attack_value
+from weirlog.models.corpus.drafts import Draft, field_name
 from weirlog.models.corpus.evasions import operators
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.harmless import harmless, suspicious
 from weirlog.models.corpus.mutation import respelt
 from weirlog.models.corpus.probes import likeness
 from weirlog.models.corpus.quotation import quotation
-from weirlog.models.corpus.sites import Draft, field_name, site_request
+from weirlog.models.corpus.sites import site_request
 from weirlog.models.request import JSON, Request
 
 BENIGN: Final = "benign"
