@@ -52,6 +52,7 @@ MINED_SHARE: Final = 0.04
 """Of all generated rows: so many of either class are kept for being hard."""
 HOPELESS: Final = 0.03
 CERTAIN: Final = 0.97
+"""An attack that scores higher has nothing to teach: the threshold lies about here."""
 _HOST: Final = re.compile(r"[\w.-]+/[\w.-]+")
 
 

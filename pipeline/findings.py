@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from weirlog.pipeline.engine import STUCK_S, PipelineState, ScorerState, SinkState, SourceState
 from weirlog.pipeline.notices import ConditionKind, spoken
 
+FIRST_READ_S = 60.0
+"""What came while weirlog was down is read so soon after its start, in a consumer group too."""
 _IS_SAFE = "alerts for it are kept and delivered when it takes them again"
 
 
@@ -78,7 +80,7 @@ class Examiner:
         scorer = self._scorer = self._scorer or _ScorerHistory(state.scorer, now)
         scorer.look(state.scorer, now)
         for source in state.sources:
-            history = self._sources.setdefault(source.name, _SourceHistory(now - self._silences.get(source.name, 0.0)))
+            history = self._history(source.name, now)
             history.look(source, now)
             yield self._stuck_source(source, history, scorer, now)
             yield self._failing_commits(source, now)
@@ -88,6 +90,13 @@ class Examiner:
         yield self._blocked_outbox(state.scorer, now)
         for sink in state.sinks:
             yield self._failing_sink(sink, now)
+
+    def _history(self, source: str, now: float) -> _SourceHistory:
+        """Return what was seen of a source; at first, the silence of an earlier run, but for the time to find it over."""
+        if source not in self._sources:
+            most = max(0.0, self._patience.silent_s.get(source, 0.0) - FIRST_READ_S)
+            self._sources[source] = _SourceHistory(now - min(most, self._silences.get(source, 0.0)))
+        return self._sources[source]
 
     def silences(self, now: float) -> dict[str, float]:
         """Return for how many seconds each source has been silent whose silence is watched, this run and before."""

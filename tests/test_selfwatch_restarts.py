@@ -128,6 +128,18 @@ def test_a_source_is_silent_for_as_long_as_it_was_over_restarts_too(watched: Wat
     assert watched.kinds == ["weirlog.source-silent", "weirlog.recovered"]
 
 
+def test_what_came_while_weirlog_was_down_ends_a_long_silence_before_it_is_told(watched: Watched) -> None:
+    watched.source = replace(watched.source, name="quiet")
+    for _ in range(6):
+        watched.look(602)
+        watched.restart()
+    watched.look(50)
+    assert watched.kinds == [], "an hour lacks six seconds, but a group may still be joined"
+    watched.read()
+    watched.look(3000)
+    assert watched.kinds == []
+
+
 def test_a_source_from_which_something_came_is_not_silent_after_a_restart(watched: Watched) -> None:
     watched.source = replace(watched.source, name="quiet")
     watched.look(3500)
