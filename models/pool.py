@@ -114,12 +114,9 @@ def add_long(
     """
     chance = Chance(seed)
     prose: tuple[Terminal, ...] = (paragraph, sentence)
-    anything: tuple[Terminal, ...] = (
-        *prose,
-        harmless,
-        suspicious,
-        *([partial(quotation, passages=passages)] if passages else []),
-    )
+    anything = (*prose, harmless, suspicious)
+    if passages:
+        anything += (partial(quotation, passages=passages),)
     canonical = Canonicaliser().canonical
     prepare = text_preparation("detection-1").text
     while count > 0:
@@ -153,7 +150,7 @@ def _with_body(parts: Sequence[str], chance: Chance, *, as_text: bool) -> Reques
     else:
         name, key = field_name(chance), field_name(chance)
         body = {name: [{"n": number, key: part} for number, part in enumerate(parts)]}
-    return Request({"method": "post", "query": draft.query, "path": "/" + "/".join(draft.path), "requestPayload": body})
+    return Request({"method": "post", "query": draft.query, "path": draft.address, "requestPayload": body})
 
 
 def add_mined(

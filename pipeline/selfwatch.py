@@ -73,7 +73,8 @@ class SelfWatch:
         self.needs_restart = False
         """Whether something holds that only a restart may end: the service manager's watchdog is not to be fed."""
         self._store = store
-        self._examiner = Examiner(patience, store.silences())
+        self._noted = store.silences()
+        self._examiner = Examiner(patience, self._noted)
         self._clock = clock
         self._metrics = metrics
         self._complained = False
@@ -98,9 +99,7 @@ class SelfWatch:
                 self._follow(finding, now)
             self._forget_strangers({(finding.kind, finding.name) for finding in findings})
             self._tell()
-            if now - self._noted_at >= NOTED_EVERY_S:
-                self._store.note_silences(self._examiner.silences(now))
-                self._noted_at = now
+            self._note_silences(now)
         except RetryableError as error:
             if not self._complained:
                 log.warning("notices cannot be stored; trying again", reason=str(error))
@@ -154,6 +153,15 @@ class SelfWatch:
                 self._store.tell(notice, ends=condition)
                 log.info("weirlog gets on again", notice=condition.kind, reason=notice.document()["message"])
                 del self._cases[key]
+
+    def _note_silences(self, now: float) -> None:
+        """Let a restart know for how long sources have been silent, from time to time. Raises RetryableError."""
+        if now - self._noted_at < NOTED_EVERY_S:
+            return
+        silences = self._examiner.silences(now)
+        if silences != self._noted:  # else there are none that anybody waits for, or none that lasts: nothing to write
+            self._store.note_silences(silences)
+        self._noted, self._noted_at = silences, now
 
     def _forget_strangers(self, known: set[tuple[ConditionKind, str]]) -> None:
         """Forget conditions of sources and sinks that are no longer configured."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +25,28 @@ def _write(path: Path, numbers: range) -> None:
         file.writelines(rows)
 
 
-def test_harmless_rows_that_were_made_of_attacks_are_left_out_in_a_second_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Two files of labelled rows, "seen" and "unseen"."""
     monkeypatch.setattr("weirlog.models.rival.GENERATED_ROWS", 200)
     _write(tmp_path / "seen.csv.gz", range(40))
     _write(tmp_path / "unseen.csv.gz", range(40, 60))
+    return sorted(tmp_path.iterdir())
+
+
+def _by_quotes(texts: Sequence[str]) -> np.ndarray:
+    """Stands for a model: what has a quote is an attack."""
+    return np.array([0.9 if "'" in text else 0.1 for text in texts], np.float32)
+
+
+def test_harmless_rows_that_were_made_of_attacks_are_left_out_in_a_second_count(
+    files: list[Path], tmp_path: Path
+) -> None:
     origins = ["a scanner", "same address, values replaced (synthetic)", "a scanner", "a host"]
     with gzip.open(tmp_path / "unseen.meta.jsonl.gz", "wt") as file:
         file.writelines(json.dumps({"kind": None, "origin": origin, "n": 1}) + "\n" for origin in origins * 10)
 
-    def ours(texts: list[str]) -> np.ndarray:
-        return np.array([0.9 if "'" in text else 0.1 for text in texts], np.float32)
-
-    every, logged = compare(sorted(tmp_path.glob("*.csv.gz")), ["unseen"], ours)
+    every, logged = compare(files, ["unseen"], _by_quotes)
     assert (every[0], every[1].rows) == ("unseen", 40)
     assert (logged[0], logged[1].rows, logged[2].rows) == ("unseen, logged rows", 30, 30)
 
@@ -48,19 +57,14 @@ def test_it_tells_attacks_from_harmless_texts_by_their_characters() -> None:
     assert attack > 0.5 > harmless
 
 
-def test_both_are_measured_on_the_files_that_are_left_out_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("weirlog.models.rival.GENERATED_ROWS", 200)
-    _write(tmp_path / "seen.csv.gz", range(40))
-    _write(tmp_path / "unseen.csv.gz", range(40, 60))
+def test_both_are_measured_on_the_files_that_are_left_out_alone(files: list[Path]) -> None:
     asked: list[str] = []
 
-    def ours(texts: list[str]) -> np.ndarray:
+    def ours(texts: Sequence[str]) -> np.ndarray:
         asked.extend(texts)
-        return np.array([0.9 if "'" in text else 0.1 for text in texts], np.float32)
+        return _by_quotes(texts)
 
-    ((name, measured, rival),) = compare(sorted(tmp_path.iterdir()), ["unseen"], ours)
+    ((name, measured, rival),) = compare(files, ["unseen"], ours)
     assert name == "unseen"
     assert measured.rows == rival.rows == len(asked) == 40
     assert measured.auc == 1.0

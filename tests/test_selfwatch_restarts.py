@@ -110,12 +110,16 @@ def test_a_condition_of_what_is_no_longer_configured_is_forgotten(watched: Watch
     assert watched.kinds == ["weirlog.sink-failing"]
 
 
+def restart_often(watched: Watched, *, times: int, each_after_s: int) -> None:
+    for _ in range(times):
+        watched.look(each_after_s)
+        watched.restart()
+
+
 def test_a_source_is_silent_for_as_long_as_it_was_over_restarts_too(watched: Watched) -> None:
     """Else a source that fell silent is never told where weirlog is restarted more often than patience lasts."""
     watched.source = replace(watched.source, name="quiet")
-    for _ in range(5):
-        watched.look(650)
-        watched.restart()
+    restart_often(watched, times=5, each_after_s=650)
     watched.look(590)
     assert watched.kinds == [], "five times ten minutes, and not ten more"
     watched.look(20)
@@ -130,9 +134,7 @@ def test_a_source_is_silent_for_as_long_as_it_was_over_restarts_too(watched: Wat
 
 def test_what_came_while_weirlog_was_down_ends_a_long_silence_before_it_is_told(watched: Watched) -> None:
     watched.source = replace(watched.source, name="quiet")
-    for _ in range(6):
-        watched.look(602)
-        watched.restart()
+    restart_often(watched, times=6, each_after_s=602)
     watched.look(50)
     assert watched.kinds == [], "an hour lacks six seconds, but a group may still be joined"
     watched.read()
@@ -148,6 +150,16 @@ def test_a_source_from_which_something_came_is_not_silent_after_a_restart(watche
     watched.restart()
     watched.look(2900)
     assert watched.kinds == []
+
+
+def test_nothing_is_written_where_nobody_waits_for_a_source(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Mapping[str, float]] = []
+    monkeypatch.setattr(watched.outbox, "note_silences", written.append)
+    watched.look(1300)
+    assert written == []
+    watched.source = replace(watched.source, name="quiet")
+    watched.look(601)
+    assert [list(noted) for noted in written] == [["quiet"]]
 
 
 class FailingStore:

@@ -24,10 +24,10 @@ _HOLDERS: Final = ("filter", "filters", "where", "query", "selector", "criteria"
 _KEY: Final = re.compile(r'"([$\w.]+)":')
 
 
-def condition(chance: Chance, depth: int = 0) -> dict[str, JSON]:
+def _condition(chance: Chance, depth: int = 0) -> dict[str, JSON]:
     """Return an object of conditions on some fields, such as `{"price": {"$gte": 10}}`."""
     if depth < 2 and chance.maybe(0.2):
-        several: list[JSON] = [condition(chance, depth + 1) for _ in range(chance.number(2, 3))]
+        several: list[JSON] = [_condition(chance, depth + 1) for _ in range(chance.number(2, 3))]
         return {chance.pick(("$or", "$or", "$and", "$and", "$nor")): several}
     return dict(_comparison(chance) for _ in range(chance.pick((1, 1, 2, 3))))
 
@@ -56,7 +56,7 @@ def _measure(chance: Chance) -> JSON:
 def filtering(chance: Chance) -> tuple[dict[str, JSON], dict[str, JSON] | None]:
     """Return the query and the body of a request that filters: an object, JSON in a parameter, or names in brackets."""
     holder = chance.pick(_HOLDERS)
-    found = condition(chance)
+    found = _condition(chance)
     match chance.number(0, 5):
         case 0:
             return {holder: json.dumps(found, separators=(",", ":"))}, None
@@ -65,16 +65,16 @@ def filtering(chance: Chance) -> tuple[dict[str, JSON], dict[str, JSON] | None]:
         case 2:
             return {}, {holder: found, "sort": {chance.pick(_MEASURES): chance.pick((1, -1))}, "limit": 20}
         case 3:
-            return {}, aggregation(chance)
+            return {}, _aggregation(chance)
         case 4:
-            return {}, update(chance) if chance.maybe(0.5) else {"filter": found, "update": update(chance)}
+            return {}, _update(chance) if chance.maybe(0.5) else {"filter": found, "update": _update(chance)}
     total: JSON = {"_id": f"${chance.pick(_STATES)}", "total": {"$sum": f"${chance.pick(_MEASURES)}"}}
     if chance.maybe(0.4):
         return {}, {"pipeline": [{"$match": found}, {"$group": total}]}
     return {}, found
 
 
-def update(chance: Chance) -> dict[str, JSON]:
+def _update(chance: Chance) -> dict[str, JSON]:
     """Return an object of changes to a document, such as `{"$set": {"city": "Graz"}}`."""
     changes: tuple[tuple[str, JSON], ...] = (
         ("$set", {chance.pick(_STATES): values.word(chance), chance.pick(_MEASURES): _measure(chance)}),
@@ -88,7 +88,7 @@ def update(chance: Chance) -> dict[str, JSON]:
     return dict(chance.pick(changes) for _ in range(chance.pick((1, 2, 2, 3))))
 
 
-def aggregation(chance: Chance) -> dict[str, JSON]:
+def _aggregation(chance: Chance) -> dict[str, JSON]:
     """Return an object that asks a search engine for counts, such as dashboards send it."""
     field = chance.pick(("@timestamp", "timestamp", "date", f"{chance.pick(_STATES)}.keyword", chance.pick(_MEASURES)))
     since: JSON = {"range": {"@timestamp": {"gte": chance.pick(("now-1h", "now-15m", "now/d")), "lte": "now"}}}
@@ -120,7 +120,7 @@ def in_brackets(name: str, value: JSON) -> dict[str, JSON]:
 
 def _written(chance: Chance) -> str:
     """Return conditions as people paste them: JSON, or without quotes around the keys."""
-    found: JSON = chance.pick((condition, condition, condition, update, aggregation))(chance)
+    found: JSON = chance.pick((_condition, _condition, _condition, _update, _aggregation))(chance)
     if chance.maybe(0.4):
         found = {chance.pick(_HOLDERS): found, "limit": chance.number(1, 100)}
     text = json.dumps(found, separators=chance.pick(((",", ":"), (", ", ": "))))

@@ -38,6 +38,11 @@ class Draft:
     body: JSON = None
     headers: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def address(self) -> str:
+        """The path as a request has it."""
+        return "/" + "/".join(self.path)
+
 
 def field_name(chance: Chance) -> str:
     """Return the name of a parameter in one of the styles that programmers have."""
@@ -51,7 +56,7 @@ def field_name(chance: Chance) -> str:
     )  # fmt: skip
 
 
-def field_value(chance: Chance, name: str) -> str:
+def _field_value(chance: Chance, name: str) -> str:
     """Return a value as it may stand under a name."""
     for known, draw in _FIELDS if chance.maybe(0.5) else ():
         if known == name:
@@ -68,7 +73,7 @@ def parameters(chance: Chance, low: int, high: int) -> dict[str, JSON]:
             pairs[name] = draw(chance)
         else:
             name = field_name(chance)
-            pairs[name] = field_value(chance, name)
+            pairs[name] = _field_value(chance, name)
     return pairs
 
 

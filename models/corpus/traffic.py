@@ -189,7 +189,7 @@ def _request(draft: Draft, chance: Chance) -> Request:
     visible: dict[str, JSON] = {
         "method": draft.method,
         "query": draft.query,
-        "path": "/" + "/".join(draft.path),
+        "path": draft.address,
         "statusCode": chance.pick((200, 200, 200, 200, 201, 204, 301, 302, 304, 400, 401, 403, 404, 500)),
         "requestPayload": draft.body,
     }
