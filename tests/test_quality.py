@@ -45,6 +45,8 @@ from weirlog.models.text import text_preparation
 from weirlog.models.verdict import Explanation, Verdict
 
 HERE = Path(__file__).parent
+LOOKS = ("second_look", "third_look", "fourth_look")
+"""Folders of texts that were written after a model was made."""
 MODELS = HERE.parent / "models"
 
 
@@ -310,9 +312,7 @@ def test_the_hand_written_texts_are_many_and_different_and_not_the_development_s
 
 def test_each_look_is_at_other_texts():
     for read, name in ((read_harmless, HARMLESS_FILE), (read_attacks, ATTACKS_FILE)):
-        looks = [
-            [each.text for each in read(folder / name)] for folder in (HERE, HERE / "second_look", HERE / "third_look")
-        ]
+        looks = [[each.text for each in read(folder / name)] for folder in (HERE, *map(HERE.joinpath, LOOKS))]
         assert min(map(len, looks)) > 90
         together = [text for look in looks[1:] for text in look]
         assert len(set(together)) == len(together)
