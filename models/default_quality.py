@@ -17,13 +17,15 @@ from weirlog.models.detector import Detector
 from weirlog.models.engines import engine
 from weirlog.models.quality import FileQuality, judge_attacks, judge_bodies, judge_harmless, mark_attacks, measure_file
 from weirlog.models.quality_page import Quality
-from weirlog.models.samples import Harmless, drawn_harmless, read_attacks, read_harmless
+from weirlog.models.samples import Harmless, drawn_harmless, read_attacks, read_harmless, read_requests
 
 REPORT_SEED: Final = 90_001
 """Of the generated rows that are measured by; no training or threshold has seen them."""
 REPORT_ROWS: Final = 20_000
 HARMLESS_FILE: Final = "harmless_texts.jsonl"
 ATTACKS_FILE: Final = "attacks_by_hand.jsonl"
+REQUESTS_FILE: Final = "requests.jsonl"
+"""Harmless requests; may lack."""
 HARMLESS_TEXTS: Final = 500
 """Harmless texts to measure by: what the hand-written ones fall short of it is drawn from a grammar."""
 
@@ -55,10 +57,15 @@ def evaluate_default(artifact: Artifact, files: Sequence[Path], texts: Path | No
     detector = Detector(artifact, engine("auto", artifact))
     measured = [measure_file(detector, path.name, read_rows([path])) for path in files]
     for name, attack_share, hard_share in (("generated, plain", 0.0, 0.0), ("generated, hard", 0.5, 1.0)):
-        drawn = islice(traffic(REPORT_SEED, attack_share=attack_share, hard_share=hard_share), REPORT_ROWS)
+        drawn = islice(
+            traffic(REPORT_SEED, attack_share=attack_share, hard_share=hard_share, written=False), REPORT_ROWS
+        )
         measured.append(_measured(detector, name, drawn))
     quoted = quotations(REPORT_SEED, passages(held_out=True))
     measured.append(_measured(detector, "quoted passages", islice(quoted, REPORT_ROWS)))
+    if texts is not None and (texts / REQUESTS_FILE).exists():
+        rows = (Row(request, 0, None) for _, request in read_requests(texts / REQUESTS_FILE))
+        measured.append(measure_file(detector, "requests written by hand", rows))
     seen = artifact.training.get("files")
     quality = Quality(
         f"{artifact.name} ({artifact.digest[:12]})",

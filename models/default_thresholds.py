@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from weirlog.models.corpus import traffic
 from weirlog.models.corpus.documentation import passages
 from weirlog.models.corpus.traffic import PROBE, quotations
 from weirlog.models.dataset import read_rows
-from weirlog.models.engines import FloatArray, engine
+from weirlog.models.engines import FloatArray, Scores, engine
 from weirlog.models.evaluation import evaluate
 from weirlog.models.kind_scale import KindScale
 from weirlog.models.pool import HOSTS, Pool, add_generated, add_long, add_rows
@@ -66,7 +66,9 @@ def settled(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_R
 def _held_out(files: Sequence[Path]) -> dict[str, Pool]:
     """Return what no model is trained on: generated rows of four sorts, and the requests of hosts that are left out."""
     plain, hard, quoted, long, labelled, hosts = Pool(), Pool(), Pool(), Pool(), Pool(), Pool()
-    add_generated(plain, traffic(HELD_OUT_SEED, attack_share=0.0, hard_share=0.0), HELD_OUT_PLAIN, "plain")
+    add_generated(
+        plain, traffic(HELD_OUT_SEED, attack_share=0.0, hard_share=0.0, written=False), HELD_OUT_PLAIN, "plain"
+    )
     add_generated(hard, traffic(HELD_OUT_SEED + 1, attack_share=0.5, hard_share=1.0), HELD_OUT_HARD, "hard")
     add_generated(quoted, quotations(HELD_OUT_SEED, passages(held_out=True)), HELD_OUT_HARD, "quoted")
     add_long(long, HELD_OUT_SEED, HELD_OUT_HARD // 2, "long bodies")
@@ -99,12 +101,27 @@ def with_thresholds(artifact: Artifact, plain: Sequence[str], hosts: Sequence[st
 
 def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:
     """Return (n,) probabilities with the fastest engine, as a detector gives them; memory does not grow with n."""
+    return _scored(artifact, texts, KindScale(artifact.kinds, artifact.threshold, artifact.kind_thresholds).probability)
+
+
+def score_injections(artifact: Artifact, texts: Sequence[str]) -> FloatArray:
+    """Return (n,) probabilities of an attack that is no probe: what labelled files call an attack."""
+    probe = artifact.kinds.index(PROBE)
+
+    def probability(scores: Scores) -> FloatArray:
+        assert scores.kind is not None
+        injected: FloatArray = np.nan_to_num(scores.probability * (1 - scores.kind[:, probe]), nan=1.0)
+        return injected
+
+    return _scored(artifact, texts, probability)
+
+
+def _scored(artifact: Artifact, texts: Sequence[str], probability: Callable[[Scores], FloatArray]) -> FloatArray:
     fastest = engine("auto", artifact)
-    scale = KindScale(artifact.kinds, artifact.threshold, artifact.kind_thresholds)
     parts = []
     for at in range(0, len(texts), SCORED_AT_ONCE):
         windows = cut(artifact.tokenizer.encode(texts[at : at + SCORED_AT_ONCE]), artifact.network.sequence)
-        parts.append(windows.worst(scale.probability(fastest.score(windows.batch)))[0])
+        parts.append(windows.worst(probability(fastest.score(windows.batch)))[0])
     return np.concatenate(parts)
 
 
@@ -119,6 +136,6 @@ def calibrate_default(artifact: Artifact, hosts: Sequence[str], rows: int) -> Ca
         rows: how many requests to generate; those with long texts are thinned out as in training.
     """
     pool = Pool()
-    add_generated(pool, traffic(CALIBRATION_SEED, attack_share=0.0, hard_share=0.0), rows, "generated")
+    add_generated(pool, traffic(CALIBRATION_SEED, attack_share=0.0, hard_share=0.0, written=False), rows, "generated")
     groups = (("generated", pool.texts), (HOSTS, hosts))
     return calibrate({group: score_texts(artifact, texts) for group, texts in groups if texts})

@@ -28,6 +28,7 @@ import structlog
 from weirlog.models.artifact import Artifact, load
 from weirlog.models.corpus import KINDS
 from weirlog.models.corpus.documentation import passages, passages_digest
+from weirlog.models.corpus.written import written_digest
 from weirlog.models.course import (
     GENERATED,
     LONG,
@@ -98,6 +99,7 @@ def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Ar
             "rows_an_epoch": dict(quotas),
             "generated_rows": quotas[GENERATED] * POOL_FACTOR + recipe.rounds * MINED_FROM,
             "generator_seed": TRAINING_SEED + recipe.seed,
+            "written_texts": written_digest(),
             "passages": {"count": len(written), "sha256": passages_digest(written)},
             "versions": versions(),
         },

@@ -6,7 +6,6 @@ can be listed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -33,13 +32,12 @@ from weirlog.models.samples import (
     request_of,
     spread,
 )
+from weirlog.models.share import Share
 from weirlog.models.text import CanonicalText
 from weirlog.models.verdict import Explanation, Verdict
 
 T = TypeVar("T")
 
-Z: Final = 1.959964
-"""The normal distribution holds 95 % within so many standard deviations."""
 AT_ONCE: Final = 1_000
 BODY_SIZES_BYTES: Final = tuple(kilobytes * 1_000 for kilobytes in (1, 2, 4, 8, 16, 32, 64, 128))
 BODY_SEED: Final = 60_013
@@ -60,31 +58,6 @@ class Measured(Protocol):
     def classify(self, requests: Sequence[Request]) -> list[Verdict]: ...
 
     def explain_all(self, requests: Sequence[Request]) -> list[Explanation | None]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """So many of so many."""
-
-    found: int
-    of: int
-
-    @property
-    def value(self) -> float | None:
-        return self.found / self.of if self.of else None
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % score interval of the proportion (Wilson, 1927); all of [0, 1] where nothing was counted."""
-        if not self.of:
-            return 0.0, 1.0
-        share = self.found / self.of
-        scale = 1.0 + Z * Z / self.of
-        centre = (share + Z * Z / (2 * self.of)) / scale
-        half = Z * math.sqrt(share * (1.0 - share) / self.of + Z * Z / (4 * self.of * self.of)) / scale
-        low = 0.0 if self.found == 0 else centre - half
-        high = 1.0 if self.found == self.of else centre + half
-        return low, high
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import Final
 from weirlog.models.corpus.attacks import SELF_CONTAINED
 from weirlog.models.corpus.encodings import PLAIN
 from weirlog.models.evaluation import FP_RATES
-from weirlog.models.quality import BodyOutcome, FileQuality, Marking, Outcome, Share, share
+from weirlog.models.quality import BodyOutcome, FileQuality, Marking, Outcome, share
 from weirlog.models.samples import FORMS, PLACES, POSITIONS, UPLOAD
+from weirlog.models.share import Share
 
 LISTED: Final = 30
 """Attacks listed that were missed."""

@@ -4,6 +4,8 @@
 
 It is trained on the labelled files that are not left out and on generated rows, as the detector is, and both are then
 measured on each file that was left out. What MODEL was trained with is its own affair: give one that left out the same.
+Labelled files call injections attacks, and a request for a file that should not be there none: the rival sees no probes, and
+the model's score is that of an attack of another kind.
 Needs scikit-learn.
 """
 
@@ -21,9 +23,10 @@ import numpy as np
 from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
 from weirlog.models.corpus.documentation import passages
+from weirlog.models.corpus.traffic import PROBE
 from weirlog.models.course import TRAINING_SEED
 from weirlog.models.dataset import SYNTHETIC, Row, read_rows
-from weirlog.models.default_thresholds import score_texts
+from weirlog.models.default_thresholds import score_injections
 from weirlog.models.default_training import data_files
 from weirlog.models.engines import FloatArray
 from weirlog.models.evaluation import Measures, evaluate
@@ -70,7 +73,8 @@ def compare(
             unseen.setdefault(name, []).extend(read)
         else:
             add_rows(seen, read)
-    add_generated(seen, traffic(TRAINING_SEED, passages=written), GENERATED_ROWS, "generated")
+    generated = (row for row in traffic(TRAINING_SEED, passages=written) if row.kind != PROBE)
+    add_generated(seen, generated, GENERATED_ROWS, "generated")
     rival = train_rival(seen.texts, seen.labels)
     for name, rows in unseen.items():
         pool = Pool()
@@ -98,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     model = load(options.model)
     files = data_files(options.data)
-    for name, ours, rival in compare(files, options.without, partial(score_texts, model), passages()):
+    for name, ours, rival in compare(files, options.without, partial(score_injections, model), passages()):
         print(f"{name} ({model.name} {model.digest[:12]}): {_told(ours)}")  # noqa: T201 - the output of a command
         print(f"{name} (3-grams): {_told(rival)}", flush=True)  # noqa: T201
     return 0

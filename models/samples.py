@@ -12,6 +12,7 @@ import msgspec
 
 from weirlog.models.corpus.everyday import reading_matter, suspicious_text
 from weirlog.models.corpus.grammar import Chance
+from weirlog.models.corpus.written import WrittenRequest
 from weirlog.models.errors import DatasetError
 from weirlog.models.request import JSON, Request
 
@@ -88,6 +89,17 @@ def read_attacks(path: Path) -> list[Attack]:
         DatasetError: it cannot be read, or a line is no such object.
     """
     return _read(path, Attack)
+
+
+def read_requests(path: Path) -> list[tuple[str, Request]]:
+    """Return the harmless requests of a file of JSON lines as `corpus.written` has them, and whose each is.
+
+    Raises:
+        DatasetError: it cannot be read, or a line is no such object.
+    """
+    return [
+        (each.app, _request(each.method, each.path, each.query, each.payload)) for each in _read(path, WrittenRequest)
+    ]
 
 
 def drawn_harmless(seed: int, count: int) -> list[Harmless]:

@@ -14,15 +14,18 @@ from weirlog.models.corpus import traffic
 from weirlog.models.corpus.documentation import passages
 from weirlog.models.corpus.encodings import ENCODINGS, PLAIN
 from weirlog.models.corpus.traffic import quotations
-from weirlog.models.default_quality import ATTACKS_FILE, HARMLESS_FILE, REPORT_SEED, harmless_texts
+from weirlog.models.default_quality import ATTACKS_FILE, HARMLESS_FILE, REPORT_SEED, REQUESTS_FILE, harmless_texts
 from weirlog.models.default_thresholds import PLAIN_FALSE_ALERT_RATE
 from weirlog.models.detector import load_detector
-from weirlog.models.quality import Share, judge_attacks, judge_bodies, judge_harmless, mark_attacks, share
+from weirlog.models.quality import judge_attacks, judge_bodies, judge_harmless, mark_attacks, share
 from weirlog.models.quality_page import told
-from weirlog.models.samples import FORMS, UPLOAD, read_attacks, read_harmless
+from weirlog.models.samples import FORMS, UPLOAD, read_attacks, read_harmless, read_requests
+from weirlog.models.share import Share
 
 HERE = Path(__file__).parent
 HARMLESS_FLAGGED = 0.03
+ORDINARY_FLAGGED = 0.005
+HARD_FLAGGED = 0.05
 PASSAGES_FLAGGED = 0.01
 FOUND_PLAIN = 0.97
 FOUND_ENCODED = 0.90
@@ -76,18 +79,27 @@ def test_attacks_are_found_in_a_single_encoding(judged, encoding):
     assert found(judged, encoding).value >= FOUND_ENCODED, told(found(judged, encoding))
 
 
-@pytest.mark.parametrize(
-    "look",
-    [
-        "second_look",
-        pytest.param("third_look", marks=short_of("4.2 % (9 of 212; 2.2–7.9) alert")),
-    ],
-)
+@pytest.mark.parametrize("look", ["second_look", "third_look", "fourth_look"])
 def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
-    """Written after a model was made: the second were then looked at by those who extend generators, the third not."""
+    """Written after a model was made: all but the fourth were then looked at by those who extend generators."""
     flagged = share(judge_harmless(detector, read_harmless(HERE / look / HARMLESS_FILE)), lambda each: each.flagged)
     assert flagged.of > 200
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
+
+
+@pytest.mark.parametrize(
+    ("look", "count", "bound"),
+    [
+        pytest.param(".", 861, HARD_FLAGGED, id="the hardest of a hundred applications"),
+        pytest.param("fourth_look", 598, ORDINARY_FLAGGED, id="ordinary ones of seventy sites"),
+    ],
+)
+def test_few_requests_of_applications_alert(detector, look, count, bound):
+    """Written as applications receive them; the fourth look's were judged for the first time by the model that is shipped."""
+    verdicts = detector.classify([request for _, request in read_requests(HERE / look / REQUESTS_FILE)])
+    flagged = Share(sum(verdict.is_attack for verdict in verdicts), len(verdicts))
+    assert flagged.of == count
+    assert flagged.value <= bound, told(flagged)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +107,10 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
     [
         pytest.param(
             "second_look",
-            marks=short_of(
-                "94.1 % (635 of 675; 92.0–95.6) are found; least of crlf 18 of 23, rfi 20 of 23, probe 14 of 16"
-            ),
+            marks=short_of("94.8 % (640 of 675; 92.9–96.2) are found"),
         ),
         "third_look",
+        pytest.param("fourth_look", marks=short_of("94.9 % (314 of 331; 91.9–96.8) are found")),
     ],
 )
 def test_attacks_of_a_later_look_are_found_as_they_are_written(detector, look):
@@ -129,9 +140,9 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
 @pytest.mark.parametrize(
     "form",
     [
-        pytest.param("json", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
+        "json",
         "form",
-        "text",
+        pytest.param("text", marks=short_of("91.7 % (44 of 48; 80.4–96.7)")),
     ],
 )
 def test_attacks_are_found_anywhere_in_long_bodies(bodies, form):
@@ -151,7 +162,7 @@ def test_few_harmless_long_bodies_are_flagged(bodies, form):
 
 def test_plain_requests_of_any_length_alert_as_seldom_as_the_threshold_is_meant_to(detector):
     """What is shown, at 95 %, to be above the rate that the threshold was chosen for is above it."""
-    drawn = islice(traffic(REPORT_SEED, attack_share=0.0, hard_share=0.0), GENERATED)
+    drawn = islice(traffic(REPORT_SEED, attack_share=0.0, hard_share=0.0, written=False), GENERATED)
     verdicts = detector.classify([made.request for made in drawn])
     alerts = Share(sum(verdict.is_attack for verdict in verdicts), len(verdicts))
     assert alerts.interval[0] <= PLAIN_FALSE_ALERT_RATE, told(alerts)

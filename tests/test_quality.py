@@ -17,7 +17,6 @@ from weirlog.models.default_quality import ATTACKS_FILE, HARMLESS_FILE, HARMLESS
 from weirlog.models.errors import DatasetError
 from weirlog.models.quality import (
     Outcome,
-    Share,
     judge_attacks,
     judge_bodies,
     judge_harmless,
@@ -41,6 +40,7 @@ from weirlog.models.samples import (
     read_harmless,
     spread,
 )
+from weirlog.models.share import Share
 from weirlog.models.text import text_preparation
 from weirlog.models.verdict import Explanation, Verdict
 

@@ -9,7 +9,7 @@ from weirlog.models import pool as models_pool
 from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
 from weirlog.models.dataset import Row
-from weirlog.models.default_thresholds import score_texts
+from weirlog.models.default_thresholds import score_injections, score_texts
 from weirlog.models.default_training import mean_weights
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import DatasetError
@@ -233,6 +233,17 @@ def test_the_shipped_model_lets_most_harmless_texts_pass_that_look_like_attacks(
 def test_the_shipped_model_finds_attacks_of_every_family(shipped):
     assert len(ATTACKS) > 60
     assert alerts(shipped, [value for _, value in ATTACKS]).mean() >= 0.97
+
+
+def test_a_request_for_what_should_not_be_there_is_no_injection(shipped):
+    """Labelled files call injections attacks: a model that is measured on them is not asked about probes."""
+    prepare = text_preparation(shipped.text).prepare
+    asked = [{"method": "get", "path": "/.env"}, {"method": "get", "path": "/item", "query": {"id": "7' or '1'='1"}}]
+    texts = [prepare(Request({"query": {}, **visible})).text for visible in asked]
+    assert (score_texts(shipped, texts) >= shipped.threshold).tolist() == [True, True]
+    probe, injection = score_injections(shipped, texts).tolist()
+    assert probe < 0.1
+    assert injection > shipped.threshold
 
 
 def test_the_shipped_model_finds_attacks_in_new_synthetic_traffic(shipped):

@@ -10,6 +10,7 @@ from weirlog.models.corpus.grammar import Chance, Grammar
 from weirlog.models.corpus.markup_injection import MARKUP_GRAMMAR
 from weirlog.models.corpus.probes import PROBE_GRAMMAR
 from weirlog.models.corpus.sql_injection import SQL_GRAMMAR
+from weirlog.models.corpus.written import written_attack
 
 _RULES: Final = MappingProxyType(
     {
@@ -36,6 +37,8 @@ KINDS: Final = tuple(_RULES)
 """Every kind of attack, by the name that the field uses."""
 SELF_CONTAINED: Final = ("sqli", "xss", "cmdi", "ssti", "code", "jndi", "xxe", "ssi")
 """Attacks wherever they stand. An internal address in prose is none, nor is a line feed."""
+WRITTEN: Final = 0.35
+"""Share of attacks that were written one by one."""
 _WEIGHTED: Final = tuple(kind for kind, (_, _, weight) in _RULES.items() for _ in range(weight))
 
 
@@ -45,11 +48,13 @@ def attack_kind(chance: Chance) -> str:
 
 
 def attack_value(chance: Chance, kind: str) -> str:
-    """Return one attack of a kind, as its grammar spells it.
+    """Return one attack of a kind, as its grammar spells it or as it was written.
 
     Raises:
         KeyError: `kind` is none of `KINDS`.
     """
     grammar: Grammar
     grammar, rule, _ = _RULES[kind]
+    if chance.maybe(WRITTEN):
+        return written_attack(chance, kind)
     return grammar.draw(chance, rule)

@@ -13,6 +13,7 @@ from weirlog.models.corpus.exercises import EXERCISES
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
 from weirlog.models.corpus.notations import NOTATIONS
 from weirlog.models.corpus.values import TERMINALS, coordinates, json_web_token, password, version
+from weirlog.models.corpus.written import written_harmless
 
 _PROSE_ON_CODE: Final[Rules] = {
     "prose": [
@@ -185,6 +186,8 @@ _STRUCTURED: Final[Rules] = {
     "suspicious": ["«harmless»", "«harmless»", "«notation»", "«file_excerpt»", "«exercise»", "«exercise»", "«everyday_query»"],
 }  # fmt: skip
 
+WRITTEN: Final = 0.45
+"""Share of texts near to attacks that were written one by one."""
 HARMLESS: Final = Grammar(TERMINALS, CONDITIONS, NOTATIONS, DOCUMENTS, EXERCISES, _PROSE_ON_CODE, _STRUCTURED)
 
 
@@ -195,4 +198,4 @@ def harmless(chance: Chance) -> str:
 
 def suspicious(chance: Chance) -> str:
     """Return a harmless text that comes nearer to attacks than most sites ever see: on or in a notation, or part of a file."""
-    return HARMLESS.draw(chance, "suspicious")
+    return written_harmless(chance) if chance.maybe(WRITTEN) else HARMLESS.draw(chance, "suspicious")

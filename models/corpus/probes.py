@@ -10,7 +10,10 @@ from typing import Final
 
 from weirlog.models.corpus import values
 from weirlog.models.corpus.grammar import Chance, Grammar
+from weirlog.models.corpus.written import written_path
 
+WRITTEN: Final = 0.4
+"""Share of harmless paths that were written one by one."""
 PROBE_GRAMMAR: Final = Grammar(
     {
         "word": values.word,
@@ -140,4 +143,4 @@ def probe(chance: Chance) -> str:
 
 def likeness(chance: Chance) -> str:
     """Return a harmless path whose words probes have, too."""
-    return PROBE_GRAMMAR.draw(chance, "likeness")
+    return written_path(chance) if chance.maybe(WRITTEN) else PROBE_GRAMMAR.draw(chance, "likeness")

@@ -10,10 +10,13 @@ from weirlog.models.corpus.drafts import Draft, folders, nested, parameters
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.headers import ODD_HEADERS, odd_header, user_agent
 from weirlog.models.corpus.words import NOUNS
+from weirlog.models.corpus.written import redrawn, requests
 from weirlog.models.request import JSON
 
 _ENDINGS: Final = ("", "", "", "", ".php", ".jsp", ".do", ".aspx", ".html", ".action", "/")
 _ASSETS: Final = ("js", "css", "png", "jpg", "svg", "woff2", "ico", "webp", "map", "mp4", "gif", "ttf", "json", "txt", "xml")  # fmt: skip
+WRITTEN: Final = 0.3
+"""Share of requests that were written one by one."""
 ODDLY_ASKED: Final = 0.03
 """Share of requests whose address is odd: no name before a value, a session in the path, an empty segment."""
 
@@ -54,6 +57,13 @@ def _asset(chance: Chance) -> Draft:
     return Draft("get", [*folder, *folders(chance, 1), f"{file}.{chance.pick(_ASSETS)}"], query)
 
 
+def _written(chance: Chance) -> Draft:
+    """Return a request that was written as some well-known application receives it, with other values in places."""
+    made = chance.pick(requests())
+    query = {name: redrawn(value, chance) for name, value in made.query.items()}
+    return Draft(made.method, made.path.removeprefix("/").split("/"), query, redrawn(made.payload, chance))
+
+
 _SITES: Final[tuple[Callable[[Chance], Draft], ...]] = (
     *[_rest] * 8, *[_page] * 8, *[_form] * 6, *[_asset] * 5, *[applications.graphql] * 1, *[applications.wordpress] * 2, *[applications.admin_tool] * 2, *[applications.telemetry] * 2, applications.filtered, applications.health, applications.upload, applications.long_text, applications.raw,
 )  # fmt: skip
@@ -80,9 +90,9 @@ def _oddly_asked(draft: Draft, chance: Chance) -> None:
             draft.path.insert(chance.number(0, len(draft.path)), chance.pick(("", "", values.url(chance), ".", "*~1*")))
 
 
-def site_request(chance: Chance) -> Draft:
-    """Return a request of a random application, harmless throughout."""
-    draft = chance.pick(_SITES)(chance)
+def site_request(chance: Chance, *, written: bool = True) -> Draft:
+    """Return a request of a random application, harmless throughout; `written` tells whether it may be one of those."""
+    draft = _written(chance) if written and chance.maybe(WRITTEN) else chance.pick(_SITES)(chance)
     if chance.maybe(ODDLY_ASKED):
         _oddly_asked(draft, chance)
     draft.headers["user-agent"] = user_agent(chance)

@@ -18,6 +18,7 @@ from weirlog.models.corpus.mutation import respelt
 from weirlog.models.corpus.probes import likeness
 from weirlog.models.corpus.quotation import quotation
 from weirlog.models.corpus.sites import site_request
+from weirlog.models.corpus.written import written_harmless
 from weirlog.models.request import JSON, Request
 
 BENIGN: Final = "benign"
@@ -31,6 +32,11 @@ OWN_VALUE_KEPT: Final = 0.15
 """Share of texts that stand behind the value that their parameter had, as tools put them there."""
 _WHOLE: Final = frozenset({"xxe", "deserialization", "rfi", "ssrf"})
 """Kinds of attacks that are none behind something else."""
+_COMPARED: Final = (
+    "username", "username", "password", "password", "login", "email", "user", "id", "_id", "pass", "passwd", "pwd", "token", "secret", "pin", "otp", "key", "apiKey", "api_key", "account", "uid", "userId", "role", "isAdmin", "admin",
+    "resetToken", "session", "credentials.password", "user.password", "auth.token", "login.user", "data.password", "usr", "code", "hash", "name", "member",
+)  # fmt: skip
+"""What an attack compares with everything. What a shop is searched by, `conditions` compare just so, and harmlessly."""
 _SHOWN: Final = re.compile(r"""['"<>{}$|`\\]""")
 """What a header must hold to be shown to a model; without it an attack there would be a label without a cause."""
 
@@ -53,7 +59,12 @@ class Labelled:
 
 
 def traffic(
-    seed: int, *, attack_share: float = 0.45, hard_share: float = 0.35, passages: Sequence[str] = ()
+    seed: int,
+    *,
+    attack_share: float = 0.45,
+    hard_share: float = 0.35,
+    passages: Sequence[str] = (),
+    written: bool = True,
 ) -> Iterator[Labelled]:
     """Yield labelled requests without end; the same seed gives the same ones.
 
@@ -62,10 +73,12 @@ def traffic(
         attack_share: how many are attacks.
         hard_share: how many of the harmless ones get a suspicious-looking text put where an attack would have stood.
         passages: of `documentation`, to stand in some of those, and around attacks; with none, generated texts do.
+        written: whether some are requests that were written one by one. There is no second lot of them: a model that was
+            trained on these tells nothing of itself when it is asked about them again.
     """
     chance = Chance(seed)
     while True:
-        draft = site_request(chance)
+        draft = site_request(chance, written=written)
         if chance.maybe(attack_share):
             kind = attack_kind(chance)
             value = attack_value(chance, kind)
@@ -106,9 +119,9 @@ def _surrounded(value: str, chance: Chance, kind: str, passages: Sequence[str]) 
     if passages and chance.maybe(PASSAGES):
         text = quotation(chance, passages)
     else:
-        text = chance.pick((values.sentence, values.sentence, values.word, values.paragraph, harmless, values.search))(
-            chance
-        )
+        text = chance.pick(
+            (values.sentence, values.sentence, values.word, values.paragraph, harmless, written_harmless, values.search)
+        )(chance)
     joint = chance.pick((" ", " ", "", ", ", "\n", ". "))
     match chance.number(0, 3):
         case 0 | 1:
@@ -154,7 +167,7 @@ def _ask_for(draft: Draft, path: str, chance: Chance) -> None:
 
 def _place_operator(draft: Draft, chance: Chance) -> None:
     """Put a query operator where a value is expected: as a nested object, or spelt in the parameter's name."""
-    name = chance.pick(("username", "password", "login", "email", "user", "id", field_name(chance)))
+    name = chance.pick(_COMPARED)
     placed = operators(chance)
     operator, operand = next(iter(placed.items()))
     if isinstance(draft.body, dict) and chance.maybe(0.6):

@@ -1,0 +1,176 @@
+"""Texts and requests that were written one by one, not by a grammar: what people type, what applications send, attacks.
+
+A grammar repeats its shapes; here each line has its own. What a line does not hang on is drawn anew each time, so that it is
+its shape that is learnt: numbers, everyday words, which of its lines are quoted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from weirlog.models.corpus import values
+from weirlog.models.corpus.grammar import Chance
+from weirlog.models.corpus.words import ADJECTIVES, NOUNS, VERBS
+from weirlog.models.request import JSON
+
+_FOLDER: Final = Path(__file__).parent / "texts"
+HARMLESS_FILE: Final = "harmless.jsonl"
+ATTACKS_FILE: Final = "attacks.jsonl"
+REQUESTS_FILE: Final = "requests.jsonl"
+PATHS_FILE: Final = "paths.jsonl"
+EXCERPT: Final = 0.2
+"""Share of texts of several lines of which only some are quoted."""
+VARIED: Final = 0.5
+"""Share of texts in which numbers, and in harmless ones words, are drawn anew."""
+_FIXED: Final = frozenset({"ssrf", "rfi", "xxe", "jndi", "deserialization", "probe"})
+"""Kinds of attacks that hang on their numbers: ports, versions, lengths."""
+_NUMBER: Final = re.compile(r"(?<![\w%\\#&.])\d+(?!\w|\.\d)")
+"""Digits that are part of no escape, name, address or fraction."""
+_WORD: Final = re.compile(r"\b[a-z]{4,}\b")
+_ORDINARY: Final = {word: words for words in (NOUNS, VERBS, ADJECTIVES) for word in words}
+
+
+class WrittenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A harmless request, its values as a log format gives them.
+
+    Attributes:
+        app: whose it is.
+        method: lower case.
+        path: from the first slash.
+        query: values by name.
+        body: an object, a list, a raw text, or None.
+    """
+
+    app: str
+    method: str
+    path: str
+    query: dict[str, Any]
+    body: Any
+
+    @property
+    def payload(self) -> JSON:
+        """The body as requests have it: an object, or None."""
+        if isinstance(self.body, list):
+            return {"items": self.body}
+        return {"raw": self.body} if isinstance(self.body, str) else self.body
+
+
+class _Attack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    kind: str
+    text: str
+
+
+@cache
+def harmless_texts() -> tuple[str, ...]:
+    """Return the harmless texts, in one order."""
+    return tuple(msgspec.json.decode(line, type=str) for line in _lines(HARMLESS_FILE))
+
+
+@cache
+def attacks() -> Mapping[str, tuple[str, ...]]:
+    """Return the attacks by their kind."""
+    kinds: dict[str, list[str]] = {}
+    for line in _lines(ATTACKS_FILE):
+        attack = msgspec.json.decode(line, type=_Attack)
+        kinds.setdefault(attack.kind, []).append(attack.text)
+    return {kind: tuple(texts) for kind, texts in kinds.items()}
+
+
+@cache
+def requests() -> tuple[WrittenRequest, ...]:
+    """Return the harmless requests, in one order."""
+    return tuple(msgspec.json.decode(line, type=WrittenRequest) for line in _lines(REQUESTS_FILE))
+
+
+@cache
+def paths() -> tuple[str, ...]:
+    """Return the harmless paths that look like probes, in one order."""
+    return tuple(msgspec.json.decode(line, type=str) for line in _lines(PATHS_FILE))
+
+
+def written_digest() -> str:
+    """Return the SHA-256 of all that is written here, for a model's manifest."""
+    files = (HARMLESS_FILE, ATTACKS_FILE, REQUESTS_FILE, PATHS_FILE)
+    return hashlib.sha256(b"\0".join((_FOLDER / name).read_bytes() for name in files)).hexdigest()
+
+
+def written_harmless(chance: Chance) -> str:
+    """Return one of the harmless texts, or some of its lines, mostly with other numbers and words."""
+    text = chance.pick(harmless_texts())
+    lines = text.split("\n")
+    if len(lines) > 2 and chance.maybe(EXCERPT):
+        start = chance.number(0, len(lines) - 2)
+        text = "\n".join(lines[start : start + chance.number(2, len(lines))]).strip() or text
+    return _varied(text, chance)
+
+
+def written_attack(chance: Chance, kind: str) -> str:
+    """Return one of the attacks of a kind, mostly with other numbers.
+
+    Raises:
+        KeyError: there is none of this kind.
+    """
+    text = chance.pick(attacks()[kind])
+    return text if kind in _FIXED or chance.maybe(1 - VARIED) else _renumbered(text, chance)
+
+
+def written_path(chance: Chance) -> str:
+    """Return one of the harmless paths, mostly with other numbers."""
+    text = chance.pick(paths())
+    return _renumbered(text, chance) if chance.maybe(VARIED) else text
+
+
+def redrawn(value: JSON, chance: Chance) -> JSON:
+    """Return a copy of a document some of whose texts and numbers are others."""
+    if isinstance(value, dict):
+        return {name: redrawn(part, chance) for name, part in value.items()}
+    if isinstance(value, list):
+        return [redrawn(part, chance) for part in value]
+    if isinstance(value, str) and value:
+        return values.plain_value(chance) if chance.maybe(0.08) else _varied(value, chance)
+    if isinstance(value, int) and not isinstance(value, bool) and chance.maybe(VARIED):
+        return chance.number(0, 2 * abs(value) + 1)
+    return value
+
+
+def _varied(text: str, chance: Chance) -> str:
+    return _reworded(_renumbered(text, chance), chance) if chance.maybe(VARIED) else text
+
+
+def _renumbered(text: str, chance: Chance) -> str:
+    """Return a text with other numbers of as many digits; equal ones stay equal."""
+    others: dict[str, str] = {}
+
+    def other(match: re.Match[str]) -> str:
+        size = len(match[0])
+        if match[0] not in others:
+            others[match[0]] = str(chance.number(10 ** (size - 1) if size > 1 else 0, 10**size - 1))
+        return others[match[0]]
+
+    return _NUMBER.sub(other, text)
+
+
+def _reworded(text: str, chance: Chance) -> str:
+    """Return a text with a third of its everyday words replaced by others of their sort; equal ones stay equal."""
+    others: dict[str, str] = {}
+
+    def other(match: re.Match[str]) -> str:
+        words = _ORDINARY.get(match[0])
+        if words is None:
+            return match[0]
+        if match[0] not in others:
+            others[match[0]] = chance.pick(words) if chance.maybe(1 / 3) else match[0]
+        return others[match[0]]
+
+    return _WORD.sub(other, text)
+
+
+def _lines(name: str) -> list[bytes]:
+    return (_FOLDER / name).read_bytes().splitlines()
