@@ -37,7 +37,8 @@ def test_the_state_after_pads_is_the_one_that_serving_begins_with(name):
     assert list(found) == counts
     for count in counts:
         for mine, theirs in zip(found[count], served, strict=True):
-            np.testing.assert_allclose(mine, theirs[count], atol=1e-6)
+            # A cell's state may be large, and processors add up float32 in different orders: some units in the last place.
+            np.testing.assert_allclose(mine, theirs[count], rtol=2e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", RECURRENT)
