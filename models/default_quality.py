@@ -64,7 +64,7 @@ def evaluate_default(artifact: Artifact, files: Sequence[Path], texts: Path | No
     quoted = quotations(REPORT_SEED, passages(held_out=True))
     measured.append(_measured(detector, "quoted passages", islice(quoted, REPORT_ROWS)))
     if texts is not None and (texts / REQUESTS_FILE).exists():
-        rows = (Row(request, 0, None) for _, request in read_requests(texts / REQUESTS_FILE))
+        rows = (Row(request, 0) for request in read_requests(texts / REQUESTS_FILE))
         measured.append(measure_file(detector, "requests written by hand", rows))
     seen = artifact.training.get("files")
     quality = Quality(

@@ -91,15 +91,13 @@ def read_attacks(path: Path) -> list[Attack]:
     return _read(path, Attack)
 
 
-def read_requests(path: Path) -> list[tuple[str, Request]]:
-    """Return the harmless requests of a file of JSON lines as `corpus.written` has them, and whose each is.
+def read_requests(path: Path) -> list[Request]:
+    """Return the harmless requests of a file of JSON lines as `corpus.written` has them.
 
     Raises:
         DatasetError: it cannot be read, or a line is no such object.
     """
-    return [
-        (each.app, _request(each.method, each.path, each.query, each.payload)) for each in _read(path, WrittenRequest)
-    ]
+    return [_request(each.method, each.path, each.query, each.payload) for each in _read(path, WrittenRequest)]
 
 
 def drawn_harmless(seed: int, count: int) -> list[Harmless]:

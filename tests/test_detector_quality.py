@@ -96,7 +96,7 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
 )
 def test_few_requests_of_applications_alert(detector, look, count, bound):
     """Written as applications receive them; the fourth look's were judged for the first time by the model that is shipped."""
-    verdicts = detector.classify([request for _, request in read_requests(HERE / look / REQUESTS_FILE)])
+    verdicts = detector.classify(read_requests(HERE / look / REQUESTS_FILE))
     flagged = Share(sum(verdict.is_attack for verdict in verdicts), len(verdicts))
     assert flagged.of == count
     assert flagged.value <= bound, told(flagged)

@@ -255,6 +255,5 @@ def test_the_shipped_model_finds_attacks_in_new_synthetic_traffic(shipped):
     scores = score_texts(shipped, [prepare(row.request).text for row in rows])
     labels = np.array([row.label for row in rows])
     found = scores >= shipped.threshold
-    # Commands, object streams and addresses that the generators learnt after it was trained are one in five of these.
-    assert found[labels == 1].mean() >= 0.88
+    assert found[labels == 1].mean() >= 0.9
     assert found[labels == 0].mean() <= 0.003

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from suspicious import ATTACKS, HARMLESS
 
-from weirlog.models.corpus import KINDS
+from weirlog.models.corpus import KINDS, written
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.sites import site_request
 from weirlog.models.corpus.written import (
@@ -21,10 +21,11 @@ from weirlog.models.corpus.written import (
     written_harmless,
     written_path,
 )
-from weirlog.models.default_quality import REQUESTS_FILE
+from weirlog.models.default_quality import ATTACKS_FILE, HARMLESS_FILE, REQUESTS_FILE
 from weirlog.models.samples import read_requests
 
 HERE = Path(__file__).parent
+TEXTS = Path(written.__file__).parent / "texts"
 LOOKED_AT = (HERE, *(HERE / f"{number}_look" for number in ("second", "third", "fourth")))
 
 
@@ -49,11 +50,11 @@ def test_none_is_a_text_that_models_are_measured_by():
     """A model that has been trained on its test is not measured."""
     measured = {text for _, text in ATTACKS} | set(HARMLESS)
     for folder in LOOKED_AT:
-        for name in ("harmless_texts.jsonl", "attacks_by_hand.jsonl"):
+        for name in (HARMLESS_FILE, ATTACKS_FILE):
             measured |= {json.loads(line)["text"] for line in (folder / name).read_bytes().splitlines()}
     measured = {text.strip().lower() for text in measured}
-    written = {text.strip().lower() for text in (*harmless_texts(), *paths(), *sum(attacks().values(), ()))}
-    assert not written & measured
+    taught = {text.strip().lower() for text in (*harmless_texts(), *paths(), *sum(attacks().values(), ()))}
+    assert not taught & measured
 
 
 def test_no_text_is_both_an_attack_and_harmless():
@@ -64,17 +65,13 @@ def test_no_text_is_both_an_attack_and_harmless():
 
 def test_no_request_is_one_that_models_are_measured_by():
     looks = (HERE / REQUESTS_FILE, HERE / "fourth_look" / REQUESTS_FILE)
-    measured = {msgspec.json.encode(request.visible) for look in looks for _, request in read_requests(look)}
+    measured = visible(looks)
     assert len(measured) == 861 + 598
-    for request in requests():
-        visible = {
-            "method": request.method,
-            "query": request.query,
-            "path": request.path,
-            "statusCode": 200,
-            "requestPayload": request.payload,
-        }
-        assert msgspec.json.encode(visible) not in measured, request
+    assert not visible([TEXTS / written.REQUESTS_FILE]) & measured
+
+
+def visible(files):
+    return {msgspec.json.encode(request.visible) for file in files for request in read_requests(file)}
 
 
 def test_a_body_that_is_no_object_becomes_one():
@@ -103,8 +100,8 @@ def test_numbers_are_drawn_anew_and_equal_ones_stay_equal():
     assert all(match[1] == match[2] for match in numbers)
 
 
-@pytest.mark.parametrize("text", ["%27 \\x41 &#39; 10.0.0.1 0x7e char2 1e9 v1.25.3 a%3Db"])
-def test_digits_that_are_part_of_something_stay(text):
+def test_digits_that_are_part_of_something_stay():
+    text = "%27 \\x41 &#39; 10.0.0.1 0x7e char2 1e9 v1.25.3 a%3Db"
     chance = Chance(4)
     kept = [redrawn(text, chance) for _ in range(40)]
     assert kept.count(text) > 30, "but for those few that are replaced whole"
@@ -137,12 +134,13 @@ def test_sites_are_drawn_from_them():
 
 
 def test_their_digest_is_one_of_all_files(monkeypatch, tmp_path):
-    before = written_digest()
-    for name in ("harmless.jsonl", "attacks.jsonl", "requests.jsonl", "paths.jsonl"):
+    digests = {written_digest()}
+    names = (written.HARMLESS_FILE, written.ATTACKS_FILE, written.REQUESTS_FILE, written.PATHS_FILE)
+    for name in names:
         (tmp_path / name).write_text('"a"\n')
-    monkeypatch.setattr("weirlog.models.corpus.written._FOLDER", tmp_path)
-    digests = {before, written_digest()}
-    for name in ("harmless.jsonl", "attacks.jsonl", "requests.jsonl", "paths.jsonl"):
+    monkeypatch.setattr(written, "_FOLDER", tmp_path)
+    digests.add(written_digest())
+    for name in names:
         (tmp_path / name).write_text('"b"\n')
         digests.add(written_digest())
     assert len(digests) == 6

@@ -29,6 +29,8 @@ EXCERPT: Final = 0.2
 """Share of texts of several lines of which only some are quoted."""
 VARIED: Final = 0.5
 """Share of texts in which numbers, and in harmless ones words, are drawn anew."""
+REPLACED: Final = 0.08
+"""Share of texts in a request in whose place an ordinary value stands."""
 _FIXED: Final = frozenset({"ssrf", "rfi", "xxe", "jndi", "deserialization", "probe"})
 """Kinds of attacks that hang on their numbers: ports, versions, lengths."""
 _NUMBER: Final = re.compile(r"(?<![\w%\\#&.])\d+(?!\w|\.\d)")
@@ -134,7 +136,7 @@ def redrawn(value: JSON, chance: Chance) -> JSON:
     if isinstance(value, list):
         return [redrawn(part, chance) for part in value]
     if isinstance(value, str) and value:
-        return values.plain_value(chance) if chance.maybe(0.08) else _varied(value, chance)
+        return values.plain_value(chance) if chance.maybe(REPLACED) else _varied(value, chance)
     if isinstance(value, int) and not isinstance(value, bool) and chance.maybe(VARIED):
         return chance.number(0, 2 * abs(value) + 1)
     return value
