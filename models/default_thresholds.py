@@ -26,7 +26,7 @@ from weirlog.models.windows import cut
 HELD_OUT_SEED: Final = 70_003
 """Of the generated rows that set the thresholds: never trained on, though of the same generators."""
 HELD_OUT_PLAIN: Final = 160_000
-"""With the longest left out a rate of 1e-4 is then counted from thirteen of them."""
+"""With the longest left out a rate of 2e-4 is then counted from twenty-eight of them."""
 HELD_OUT_HARD: Final = 10_000
 CALIBRATION_SEED: Final = 50_021
 """Of the generated rows whose scores become the table of false-positive rates."""
@@ -35,8 +35,9 @@ CALIBRATION_ROWS: Final = 250_000
 SCORED_AT_ONCE: Final = 20_000
 FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts."""
-PLAIN_FALSE_ALERT_RATE: Final = 1e-4
-"""Of generated plain requests, which are harder than real ones."""
+PLAIN_FALSE_ALERT_RATE: Final = 2e-4
+"""Of generated plain requests, which are harder than real ones: where so many of them alerted with a model that had been trained
+without any real host, one of 7,279 different harmless requests of such hosts did, for a line of shell that had been put into it."""
 PROBE_THRESHOLD: Final = 0.95
 """A probe is told by a name alone, which a site may bear itself; an injection is told by what breaks out of its place. Of
 3,560 requests of real hosts, asked of models that had seen none of these, none scored above 0.81 as a probe."""
@@ -92,10 +93,7 @@ def with_thresholds(artifact: Artifact, plain: Sequence[str], hosts: Sequence[st
     for texts, rate in ((plain, PLAIN_FALSE_ALERT_RATE), (hosts, FALSE_ALERT_RATE)):
         if not texts:
             continue
-        scores = engine("auto", artifact).score(artifact.tokenizer.encode(texts))
-        assert scores.kind is not None
-        is_probe = scores.kind.argmax(axis=1) == artifact.kinds.index(PROBE)
-        found.append(threshold_at(np.where(is_probe, 0.0, scores.probability), rate))
+        found.append(threshold_at(score_injections(artifact, texts), rate))
     return replace(artifact, threshold=max(found), kind_thresholds={PROBE: PROBE_THRESHOLD}, digest="")
 
 

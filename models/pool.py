@@ -106,7 +106,7 @@ def add_generated(pool: Pool, source: Iterator[Labelled], count: int, group: str
 
 
 def add_long(
-    pool: Pool, seed: int, count: int, group: str, *, attack_share: float = 0.4, passages: Sequence[str] = ()
+    pool: Pool, seed: int, count: int, group: str, *, attack_share: float = 0.5, passages: Sequence[str] = ()
 ) -> None:
     """Add windows of requests with long bodies, cut anywhere; into a share of the bodies an attack is put, whole.
 
@@ -143,9 +143,9 @@ def _with_body(parts: Sequence[str], chance: Chance, *, as_text: bool) -> Reques
     draft = site_request(chance)
     form = chance.random()
     body: JSON
-    if as_text and form < 0.35:
+    if as_text and form < 0.45:
         body = {"raw": chance.pick(("\n", "\n", "\n\n", "\r\n", " ")).join(parts)}
-    elif form < 0.7:
+    elif form < 0.75:
         body = {f"{field_name(chance)}{number}": part for number, part in enumerate(parts)}
     else:
         name, key = field_name(chance), field_name(chance)

@@ -202,13 +202,13 @@ _ALL = (
     Preset(
         "detector",
         Network(
-            embedding=Embedding(128, 32),
+            embedding=Embedding(128, 32, dropout=0.05),
             # No recurrent dropout: it forbids the fused kernels and triples the time of an epoch. 80 units cost 1.46
             # times the reference's 64 a character, in a product of matrices as in the engine's own measure.
-            recurrent=(Lstm(80, dropout=0.2),),
+            recurrent=(Lstm(80, dropout=0.1),),
             pooling="max",
             # Once a request, and so free: what was seen at one place can be weighed against what was seen at another.
-            hidden=(Dense(48, "relu", dropout=0.2),),
+            hidden=(Dense(48, "relu", dropout=0.1),),
             kinds=11,
             # Pads that are read would make a score depend on the length, and no two requests share a beginning.
             sequence=Sequence(1024, padding="post", masked=True, overlong="windows", overlap=128),

@@ -79,9 +79,9 @@ def test_attacks_are_found_in_a_single_encoding(judged, encoding):
     assert found(judged, encoding).value >= FOUND_ENCODED, told(found(judged, encoding))
 
 
-@pytest.mark.parametrize("look", ["second_look", "third_look", "fourth_look"])
+@pytest.mark.parametrize("look", ["second_look", "third_look", "fourth_look", "fifth_look"])
 def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
-    """Written after a model was made: all but the fourth were then looked at by those who extend generators."""
+    """Written after a model was made: all but the fifth were then looked at by those who extend generators."""
     flagged = share(judge_harmless(detector, read_harmless(HERE / look / HARMLESS_FILE)), lambda each: each.flagged)
     assert flagged.of > 200
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
@@ -92,10 +92,11 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
     [
         pytest.param(".", 861, HARD_FLAGGED, id="the hardest of a hundred applications"),
         pytest.param("fourth_look", 598, ORDINARY_FLAGGED, id="ordinary ones of seventy sites"),
+        pytest.param("fifth_look", 596, ORDINARY_FLAGGED, id="ordinary ones of a hundred and eleven sites"),
     ],
 )
 def test_few_requests_of_applications_alert(detector, look, count, bound):
-    """Written as applications receive them; the fourth look's were judged for the first time by the model that is shipped."""
+    """Written as applications receive them; the fifth look's were judged for the first time by the model that is shipped."""
     verdicts = detector.classify(read_requests(HERE / look / REQUESTS_FILE))
     flagged = Share(sum(verdict.is_attack for verdict in verdicts), len(verdicts))
     assert flagged.of == count
@@ -105,12 +106,10 @@ def test_few_requests_of_applications_alert(detector, look, count, bound):
 @pytest.mark.parametrize(
     "look",
     [
-        pytest.param(
-            "second_look",
-            marks=short_of("94.8 % (640 of 675; 92.9–96.2) are found"),
-        ),
+        pytest.param("second_look", marks=short_of("96.3 % (650 of 675; 94.6–97.5) are found")),
         "third_look",
-        pytest.param("fourth_look", marks=short_of("94.9 % (314 of 331; 91.9–96.8) are found")),
+        "fourth_look",
+        pytest.param("fifth_look", marks=short_of("96.5 % (301 of 312; 93.8–98.0) are found")),
     ],
 )
 def test_attacks_of_a_later_look_are_found_as_they_are_written(detector, look):

@@ -45,7 +45,7 @@ from weirlog.models.text import text_preparation
 from weirlog.models.verdict import Explanation, Verdict
 
 HERE = Path(__file__).parent
-LOOKS = ("second_look", "third_look", "fourth_look")
+LOOKS = ("second_look", "third_look", "fourth_look", "fifth_look")
 """Folders of texts that were written after a model was made."""
 MODELS = HERE.parent / "models"
 

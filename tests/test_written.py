@@ -11,6 +11,8 @@ from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.sites import site_request
 from weirlog.models.corpus.written import (
     WrittenRequest,
+    attack_request,
+    attack_requests,
     attacks,
     harmless_texts,
     paths,
@@ -26,7 +28,7 @@ from weirlog.models.samples import read_requests
 
 HERE = Path(__file__).parent
 TEXTS = Path(written.__file__).parent / "texts"
-LOOKED_AT = (HERE, *(HERE / f"{number}_look" for number in ("second", "third", "fourth")))
+LOOKED_AT = (HERE, *(HERE / f"{number}_look" for number in ("second", "third", "fourth", "fifth")))
 
 
 def test_there_are_thousands_and_each_is_another():
@@ -44,6 +46,25 @@ def test_there_are_thousands_and_each_is_another():
 def test_every_kind_of_attack_is_written_and_no_other():
     assert set(attacks()) == set(KINDS)
     assert min(map(len, attacks().values())) >= 20
+
+
+def test_whole_requests_are_of_known_kinds_and_most_kinds_have_some():
+    made = attack_requests()
+    assert set(made) <= set(KINDS)
+    assert len(made) >= 12
+    assert sum(map(len, made.values())) >= 400
+    for attack in sum(made.values(), ()):
+        assert attack.path.startswith("/"), attack
+        assert attack.method == attack.method.lower()
+
+
+def test_a_whole_request_keeps_its_names_and_shape():
+    chance = Chance(8)
+    named = {name for made in attack_requests().values() for attack in made for name in attack.query}
+    drawn = [attack_request(chance, "sqli") for _ in range(200)]
+    assert {name for attack in drawn if attack for name in attack.query} <= named
+    assert len(set(map(msgspec.json.encode, drawn))) > 30
+    assert attack_request(chance, "teapot") is None
 
 
 def test_none_is_a_text_that_models_are_measured_by():
@@ -64,9 +85,9 @@ def test_no_text_is_both_an_attack_and_harmless():
 
 
 def test_no_request_is_one_that_models_are_measured_by():
-    looks = (HERE / REQUESTS_FILE, HERE / "fourth_look" / REQUESTS_FILE)
+    looks = (HERE / REQUESTS_FILE, HERE / "fourth_look" / REQUESTS_FILE, HERE / "fifth_look" / REQUESTS_FILE)
     measured = visible(looks)
-    assert len(measured) == 861 + 598
+    assert len(measured) == 861 + 598 + 596
     assert not visible([TEXTS / written.REQUESTS_FILE]) & measured
 
 
@@ -76,7 +97,7 @@ def visible(files):
 
 def test_a_body_that_is_no_object_becomes_one():
     def payload(body):
-        return WrittenRequest("a shop", "post", "/", {}, body).payload
+        return WrittenRequest(app="a shop", method="post", path="/", query={}, body=body).payload
 
     assert payload(["a"]) == {"items": ["a"]}
     assert payload("a=b") == {"raw": "a=b"}
@@ -135,12 +156,11 @@ def test_sites_are_drawn_from_them():
 
 def test_their_digest_is_one_of_all_files(monkeypatch, tmp_path):
     digests = {written_digest()}
-    names = (written.HARMLESS_FILE, written.ATTACKS_FILE, written.REQUESTS_FILE, written.PATHS_FILE)
-    for name in names:
+    for name in written.FILES:
         (tmp_path / name).write_text('"a"\n')
     monkeypatch.setattr(written, "_FOLDER", tmp_path)
     digests.add(written_digest())
-    for name in names:
+    for name in written.FILES:
         (tmp_path / name).write_text('"b"\n')
         digests.add(written_digest())
-    assert len(digests) == 6
+    assert len(digests) == 2 + len(written.FILES)

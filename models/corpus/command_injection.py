@@ -8,7 +8,8 @@ from typing import Final
 from weirlog.models.corpus.bare_forms import SHELL_FORMS
 from weirlog.models.corpus.evasions import SHELL_EVASIONS
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
-from weirlog.models.corpus.values import LOWER, TERMINALS
+from weirlog.models.corpus.terminals import TERMINALS
+from weirlog.models.corpus.values import LOWER
 
 
 def _java_object(chance: Chance) -> str:

@@ -12,7 +12,8 @@ from weirlog.models.corpus.documents import DOCUMENTS
 from weirlog.models.corpus.exercises import EXERCISES
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
 from weirlog.models.corpus.notations import NOTATIONS
-from weirlog.models.corpus.values import TERMINALS, coordinates, json_web_token, password, version
+from weirlog.models.corpus.terminals import TERMINALS
+from weirlog.models.corpus.values import coordinates, json_web_token, password, version
 from weirlog.models.corpus.written import written_harmless
 
 _PROSE_ON_CODE: Final[Rules] = {
@@ -186,7 +187,7 @@ _STRUCTURED: Final[Rules] = {
     "suspicious": ["«harmless»", "«harmless»", "«notation»", "«file_excerpt»", "«exercise»", "«exercise»", "«everyday_query»"],
 }  # fmt: skip
 
-WRITTEN: Final = 0.45
+WRITTEN: Final = 0.65
 """Share of texts near to attacks that were written one by one."""
 HARMLESS: Final = Grammar(TERMINALS, CONDITIONS, NOTATIONS, DOCUMENTS, EXERCISES, _PROSE_ON_CODE, _STRUCTURED)
 

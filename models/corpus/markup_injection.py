@@ -8,7 +8,7 @@ from typing import Final
 from weirlog.models.corpus.bare_forms import FILE_FORMS, MARKUP_FORMS
 from weirlog.models.corpus.evasions import MARKUP_EVASIONS
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
-from weirlog.models.corpus.values import TERMINALS
+from weirlog.models.corpus.terminals import TERMINALS
 
 
 def _script_base64(chance: Chance) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from weirlog.models.corpus.bare_forms import SQL_FORMS
 from weirlog.models.corpus.evasions import QUERY_EVASIONS
 from weirlog.models.corpus.grammar import Chance, Grammar, Rules
-from weirlog.models.corpus.values import TERMINALS
+from weirlog.models.corpus.terminals import TERMINALS
 
 
 def _char_calls(chance: Chance) -> str:

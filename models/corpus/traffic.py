@@ -18,7 +18,7 @@ from weirlog.models.corpus.mutation import respelt
 from weirlog.models.corpus.probes import likeness
 from weirlog.models.corpus.quotation import quotation
 from weirlog.models.corpus.sites import site_request
-from weirlog.models.corpus.written import written_harmless
+from weirlog.models.corpus.written import AttackRequest, attack_request, written_harmless
 from weirlog.models.request import JSON, Request
 
 BENIGN: Final = "benign"
@@ -30,6 +30,8 @@ PASSAGES: Final = 0.35
 """Share of written passages, where there are any, among texts that look like attacks."""
 OWN_VALUE_KEPT: Final = 0.15
 """Share of texts that stand behind the value that their parameter had, as tools put them there."""
+WHOLE_REQUESTS: Final = 0.15
+"""Share of attacks that are whole requests as they were written one by one, of the kinds that have such."""
 _WHOLE: Final = frozenset({"xxe", "deserialization", "rfi", "ssrf"})
 """Kinds of attacks that are none behind something else."""
 _COMPARED: Final = (
@@ -82,7 +84,9 @@ def traffic(
         if chance.maybe(attack_share):
             kind = attack_kind(chance)
             value = attack_value(chance, kind)
-            if kind == PROBE:
+            if chance.maybe(WHOLE_REQUESTS) and (whole := attack_request(chance, kind)) is not None:
+                _ask_whole(draft, whole, chance)
+            elif kind == PROBE:
                 _ask_for(draft, respelt(value, chance, 0.1), chance)
             else:
                 _place(draft, _surrounded(respelt(value, chance, 0.2), chance, kind, passages), chance, kind)
@@ -93,9 +97,7 @@ def traffic(
                 yield Labelled(_request(draft, chance), 0, BENIGN, "generated hard negative")
                 continue
             text = quotation(chance, passages) if passages and chance.maybe(PASSAGES) else suspicious(chance)
-            if chance.maybe(0.15):
-                text += chance.pick((" ", "\n", ", ", "; ")) + harmless(chance)
-            _place(draft, respelt(text, chance, 0.25), chance, BENIGN)
+            _place(draft, respelt(_surrounded(text, chance, BENIGN, passages), chance, 0.25), chance, BENIGN)
             yield Labelled(_request(draft, chance), 0, BENIGN, "generated hard negative")
         else:
             if chance.maybe(0.1):
@@ -113,7 +115,7 @@ def quotations(seed: int, passages: Sequence[str]) -> Iterator[Labelled]:
 
 
 def _surrounded(value: str, chance: Chance, kind: str, passages: Sequence[str]) -> str:
-    """Return an attack with harmless text before or after it, in a third of calls."""
+    """Return an attack, or what looks like one, with harmless text before or after it, in a third of calls."""
     if kind in _WHOLE or not chance.maybe(0.3):
         return value
     if passages and chance.maybe(PASSAGES):
@@ -155,6 +157,19 @@ def _place(draft: Draft, value: str, chance: Chance, kind: str) -> None:
         draft.method, draft.body = "post", {"raw": value}
     else:
         _set_leaf(draft, value, chance, onto=0.0 if kind in _WHOLE else OWN_VALUE_KEPT)
+
+
+def _ask_whole(draft: Draft, attack: AttackRequest, chance: Chance) -> None:
+    """Make `draft` the request that an attack is, in a third of calls with parameters of its own before or behind."""
+    draft.method, draft.path, draft.body = attack.method, attack.path.removeprefix("/").split("/"), attack.payload
+    own = {name: value for name, value in draft.query.items() if name not in attack.query}
+    match chance.number(0, 5):
+        case 0:
+            draft.query = {**own, **attack.query}
+        case 1:
+            draft.query = {**attack.query, **own}
+        case _:
+            draft.query = dict(attack.query)
 
 
 def _ask_for(draft: Draft, path: str, chance: Chance) -> None:

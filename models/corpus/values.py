@@ -1,4 +1,4 @@
-"""Ordinary values: names, numbers, addresses, tokens, sentences. The terminals of every other grammar."""
+"""Ordinary values: names, numbers, addresses, tokens, sentences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import uuid
 from typing import Final
 
-from weirlog.models.corpus.grammar import Chance, Rules
+from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.words import (
     ADJECTIVES,
     BRANDS,
@@ -191,7 +191,7 @@ def date(chance: Chance) -> str:
     )
 
 
-def _development_url(chance: Chance) -> str:
+def development_url(chance: Chance) -> str:
     """Return an address as developers have them in redirects and referrers: this machine, the local network."""
     machine = chance.pick(
         ("localhost", "localhost", "127.0.0.1", f"192.168.{chance.number(0, 9)}.{chance.number(2, 250)}")
@@ -206,7 +206,7 @@ def url(chance: Chance) -> str:
     path = "/".join(slug(chance).replace(" ", "-") for _ in range(chance.number(0, 3)))
     ending = chance.pick(("", "", ".html", ".php", "/", ".aspx", ".jpg"))
     if chance.maybe(DEVELOPMENT_URLS):
-        return _development_url(chance)
+        return development_url(chance)
     address = f"{chance.pick(('https', 'https', 'https', 'http'))}://{host(chance)}/{path}{ending if path else ''}"
     if chance.maybe(0.4):
         pairs = [f"{chance.pick(NOUNS)}={plain_value(chance)}" for _ in range(chance.number(1, 4))]
@@ -328,40 +328,3 @@ def choice(chance: Chance) -> str:
          "test", "NaN", "#", "#fff", "rgba(0,0,0,0.5)", "1024x768", "width=device-width, initial-scale=1", "main", "eur",
          "UTC", "Europe/Berlin", "lt", "gte", "contains", "sysdate", "version()", "N/A", "?", "..", "", "", " ")
     )  # fmt: skip
-
-
-TERMINALS: Final[Rules] = {
-    "n": number,
-    "d": lambda chance: str(chance.number(0, 9)),
-    "small": lambda chance: str(chance.number(1, 30)),
-    "nn": lambda chance: str(chance.number(1000, 9999)),
-    "word": word,
-    "noun": lambda chance: chance.pick(NOUNS),
-    "verb": lambda chance: chance.pick(VERBS),
-    "adjective": lambda chance: chance.pick(ADJECTIVES),
-    "invented": invented,
-    "name": name,
-    "first": lambda chance: chance.pick(FIRST_NAMES),
-    "last": lambda chance: chance.pick(LAST_NAMES),
-    "city": lambda chance: chance.pick(CITIES),
-    "brand": lambda chance: chance.pick(BRANDS),
-    "slug": slug,
-    "token": token,
-    "hex": lambda chance: chance.letters(HEXADECIMAL, 6, 40),
-    "rnd": lambda chance: chance.letters(ALPHANUMERIC, 3, 10),
-    "host": host,
-    "ip": ip,
-    "email": email,
-    "file": file_path,
-    "date": date,
-    "url": url,
-    "local": _development_url,
-    "value": plain_value,
-    "sentence": sentence,
-    "paragraph": paragraph,
-    "search": search,
-    "foreign": foreign_words,
-    "phone": phone,
-    "json": json_text,
-    "emoji": lambda chance: chance.pick(EMOJI),
-}

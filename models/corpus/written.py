@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +23,10 @@ from weirlog.models.request import JSON
 _FOLDER: Final = Path(__file__).parent / "texts"
 HARMLESS_FILE: Final = "harmless.jsonl"
 ATTACKS_FILE: Final = "attacks.jsonl"
+ATTACK_REQUESTS_FILE: Final = "attack_requests.jsonl"
 REQUESTS_FILE: Final = "requests.jsonl"
 PATHS_FILE: Final = "paths.jsonl"
+FILES: Final = (HARMLESS_FILE, ATTACKS_FILE, ATTACK_REQUESTS_FILE, REQUESTS_FILE, PATHS_FILE)
 EXCERPT: Final = 0.2
 """Share of texts of several lines of which only some are quoted."""
 VARIED: Final = 0.5
@@ -36,21 +38,18 @@ _FIXED: Final = frozenset({"ssrf", "rfi", "xxe", "jndi", "deserialization", "pro
 _NUMBER: Final = re.compile(r"(?<![\w%\\#&.])\d+(?!\w|\.\d)")
 """Digits that are part of no escape, name, address or fraction."""
 _WORD: Final = re.compile(r"\b[a-z]{4,}\b")
-_ORDINARY: Final = {word: words for words in (NOUNS, VERBS, ADJECTIVES) for word in words}
 
 
-class WrittenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A harmless request, its values as a log format gives them.
+class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request, its values as a log format gives them.
 
     Attributes:
-        app: whose it is.
         method: lower case.
         path: from the first slash.
         query: values by name.
         body: an object, a list, a raw text, or None.
     """
 
-    app: str
     method: str
     path: str
     query: dict[str, Any]
@@ -62,6 +61,26 @@ class WrittenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if isinstance(self.body, list):
             return {"items": self.body}
         return {"raw": self.body} if isinstance(self.body, str) else self.body
+
+
+class WrittenRequest(_Written, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A harmless request.
+
+    Attributes:
+        app: whose it is.
+    """
+
+    app: str
+
+
+class AttackRequest(_Written, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An attack that is one by its place as much as by its text: in a name, in several parameters, against one product.
+
+    Attributes:
+        kind: by its field name.
+    """
+
+    kind: str
 
 
 class _Attack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +111,16 @@ def requests() -> tuple[WrittenRequest, ...]:
 
 
 @cache
+def attack_requests() -> Mapping[str, tuple[AttackRequest, ...]]:
+    """Return the attacks that are whole requests by their kind; some kinds have none."""
+    kinds: dict[str, list[AttackRequest]] = {}
+    for line in _lines(ATTACK_REQUESTS_FILE):
+        attack = msgspec.json.decode(line, type=AttackRequest)
+        kinds.setdefault(attack.kind, []).append(attack)
+    return {kind: tuple(requests) for kind, requests in kinds.items()}
+
+
+@cache
 def paths() -> tuple[str, ...]:
     """Return the harmless paths that look like probes, in one order."""
     return tuple(msgspec.json.decode(line, type=str) for line in _lines(PATHS_FILE))
@@ -99,8 +128,7 @@ def paths() -> tuple[str, ...]:
 
 def written_digest() -> str:
     """Return the SHA-256 of all that is written here, for a model's manifest."""
-    files = (HARMLESS_FILE, ATTACKS_FILE, REQUESTS_FILE, PATHS_FILE)
-    return hashlib.sha256(b"\0".join((_FOLDER / name).read_bytes() for name in files)).hexdigest()
+    return hashlib.sha256(b"\0".join((_FOLDER / name).read_bytes() for name in FILES)).hexdigest()
 
 
 def written_harmless(chance: Chance) -> str:
@@ -123,6 +151,18 @@ def written_attack(chance: Chance, kind: str) -> str:
     return text if kind in _FIXED or chance.maybe(1 - VARIED) else _renumbered(text, chance)
 
 
+def attack_request(chance: Chance, kind: str) -> AttackRequest | None:
+    """Return one of the attacks of a kind that are whole requests, mostly with other numbers; None if it has none."""
+    made = attack_requests().get(kind)
+    if made is None:
+        return None
+    attack = chance.pick(made)
+    if kind in _FIXED or chance.maybe(1 - VARIED):
+        return attack
+    query, body = _renumbered_leaves(attack.query, chance), _renumbered_leaves(attack.body, chance)
+    return msgspec.structs.replace(attack, path=_renumbered(attack.path, chance), query=query, body=body)
+
+
 def written_path(chance: Chance) -> str:
     """Return one of the harmless paths, mostly with other numbers."""
     text = chance.pick(paths())
@@ -140,6 +180,23 @@ def redrawn(value: JSON, chance: Chance) -> JSON:
     if isinstance(value, int) and not isinstance(value, bool) and chance.maybe(VARIED):
         return chance.number(0, 2 * abs(value) + 1)
     return value
+
+
+def _renumbered_leaves(value: JSON, chance: Chance) -> JSON:
+    """Return a copy of a document with other numbers in its texts; names stay."""
+    if isinstance(value, dict):
+        return {name: _renumbered_leaves(part, chance) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_renumbered_leaves(part, chance) for part in value]
+    return _renumbered(value, chance) if isinstance(value, str) else value
+
+
+@cache
+def _ordinary() -> Mapping[str, Sequence[str]]:
+    """Return the words that stand for others, with these: everyday ones, and what no attack has a word for."""
+    hostile = {word for kind in attacks().values() for text in kind for word in _WORD.findall(text.lower())}
+    peaceful = sorted({word for text in harmless_texts() for word in _WORD.findall(text)} - hostile)
+    return {word: words for words in (peaceful, NOUNS, VERBS, ADJECTIVES) for word in words}
 
 
 def _varied(text: str, chance: Chance) -> str:
@@ -160,11 +217,12 @@ def _renumbered(text: str, chance: Chance) -> str:
 
 
 def _reworded(text: str, chance: Chance) -> str:
-    """Return a text with a third of its everyday words replaced by others of their sort; equal ones stay equal."""
+    """Return a text with a third of its ordinary words replaced by others of their sort; equal ones stay equal."""
+    sorts = _ordinary()
     others: dict[str, str] = {}
 
     def other(match: re.Match[str]) -> str:
-        words = _ORDINARY.get(match[0])
+        words = sorts.get(match[0])
         if words is None:
             return match[0]
         if match[0] not in others:
