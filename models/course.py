@@ -92,8 +92,8 @@ class Recipe:
     batch: int = 128
     share: float = GENERATED_SHARE
     rounds: int = 3
-    refining_epochs: int = 6
-    refining_rate: float = 6e-4
+    refining_epochs: int = 8
+    refining_rate: float = 1.2e-3
 
 
 @dataclass(frozen=True, slots=True)
