@@ -11,7 +11,7 @@ from typing import Final
 from weirlog.models.artifact import Artifact
 from weirlog.models.corpus import Labelled, traffic
 from weirlog.models.corpus.documentation import passages
-from weirlog.models.corpus.traffic import quotations
+from weirlog.models.corpus.traffic import plain_traffic, quotations
 from weirlog.models.dataset import Row, read_rows
 from weirlog.models.detector import Detector
 from weirlog.models.engines import engine
@@ -56,13 +56,12 @@ def evaluate_default(artifact: Artifact, files: Sequence[Path], texts: Path | No
     """
     detector = Detector(artifact, engine("auto", artifact))
     measured = [measure_file(detector, path.name, read_rows([path])) for path in files]
-    for name, attack_share, hard_share in (("generated, plain", 0.0, 0.0), ("generated, hard", 0.5, 1.0)):
-        drawn = islice(
-            traffic(REPORT_SEED, attack_share=attack_share, hard_share=hard_share, written=False), REPORT_ROWS
-        )
-        measured.append(_measured(detector, name, drawn))
-    quoted = quotations(REPORT_SEED, passages(held_out=True))
-    measured.append(_measured(detector, "quoted passages", islice(quoted, REPORT_ROWS)))
+    for name, generated in (
+        ("generated, plain", plain_traffic(REPORT_SEED)),
+        ("generated, hard", traffic(REPORT_SEED, attack_share=0.5, hard_share=1.0, written=False)),
+        ("quoted passages", quotations(REPORT_SEED, passages(held_out=True))),
+    ):
+        measured.append(_measured(detector, name, islice(generated, REPORT_ROWS)))
     if texts is not None and (texts / REQUESTS_FILE).exists():
         rows = (Row(request, 0) for request in read_requests(texts / REQUESTS_FILE))
         measured.append(measure_file(detector, "requests written by hand", rows))

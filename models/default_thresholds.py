@@ -13,7 +13,7 @@ from weirlog.models.artifact import Artifact
 from weirlog.models.calibration import Calibration, calibrate
 from weirlog.models.corpus import traffic
 from weirlog.models.corpus.documentation import passages
-from weirlog.models.corpus.traffic import PROBE, quotations
+from weirlog.models.corpus.traffic import PROBE, plain_traffic, quotations
 from weirlog.models.dataset import read_rows
 from weirlog.models.engines import FloatArray, Scores, engine
 from weirlog.models.evaluation import evaluate
@@ -67,9 +67,7 @@ def settled(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_R
 def _held_out(files: Sequence[Path]) -> dict[str, Pool]:
     """Return what no model is trained on: generated rows of four sorts, and the requests of hosts that are left out."""
     plain, hard, quoted, long, labelled, hosts = Pool(), Pool(), Pool(), Pool(), Pool(), Pool()
-    add_generated(
-        plain, traffic(HELD_OUT_SEED, attack_share=0.0, hard_share=0.0, written=False), HELD_OUT_PLAIN, "plain"
-    )
+    add_generated(plain, plain_traffic(HELD_OUT_SEED), HELD_OUT_PLAIN, "plain")
     add_generated(hard, traffic(HELD_OUT_SEED + 1, attack_share=0.5, hard_share=1.0), HELD_OUT_HARD, "hard")
     add_generated(quoted, quotations(HELD_OUT_SEED, passages(held_out=True)), HELD_OUT_HARD, "quoted")
     add_long(long, HELD_OUT_SEED, HELD_OUT_HARD // 2, "long bodies")
@@ -134,6 +132,6 @@ def calibrate_default(artifact: Artifact, hosts: Sequence[str], rows: int) -> Ca
         rows: how many requests to generate; those with long texts are thinned out as in training.
     """
     pool = Pool()
-    add_generated(pool, traffic(CALIBRATION_SEED, attack_share=0.0, hard_share=0.0, written=False), rows, "generated")
+    add_generated(pool, plain_traffic(CALIBRATION_SEED), rows, "generated")
     groups = (("generated", pool.texts), (HOSTS, hosts))
     return calibrate({group: score_texts(artifact, texts) for group, texts in groups if texts})

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from bounds import short_of
 
-from weirlog.models.corpus import traffic
 from weirlog.models.corpus.documentation import passages
 from weirlog.models.corpus.encodings import ENCODINGS, PLAIN
-from weirlog.models.corpus.traffic import quotations
+from weirlog.models.corpus.traffic import plain_traffic, quotations
 from weirlog.models.default_quality import ATTACKS_FILE, HARMLESS_FILE, REPORT_SEED, REQUESTS_FILE, harmless_texts
 from weirlog.models.default_thresholds import PLAIN_FALSE_ALERT_RATE
 from weirlog.models.detector import load_detector
@@ -161,7 +160,7 @@ def test_few_harmless_long_bodies_are_flagged(bodies, form):
 
 def test_plain_requests_of_any_length_alert_as_seldom_as_the_threshold_is_meant_to(detector):
     """What is shown, at 95 %, to be above the rate that the threshold was chosen for is above it."""
-    drawn = islice(traffic(REPORT_SEED, attack_share=0.0, hard_share=0.0, written=False), GENERATED)
+    drawn = islice(plain_traffic(REPORT_SEED), GENERATED)
     verdicts = detector.classify([made.request for made in drawn])
     alerts = Share(sum(verdict.is_attack for verdict in verdicts), len(verdicts))
     assert alerts.interval[0] <= PLAIN_FALSE_ALERT_RATE, told(alerts)

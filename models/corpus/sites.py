@@ -61,7 +61,7 @@ def _written(chance: Chance) -> Draft:
     """Return a request that was written as some well-known application receives it, with other values in places."""
     made = chance.pick(requests())
     query = {name: redrawn(value, chance) for name, value in made.query.items()}
-    return Draft(made.method, made.path.removeprefix("/").split("/"), query, redrawn(made.payload, chance))
+    return Draft(made.method, made.segments, query, redrawn(made.payload, chance))
 
 
 _SITES: Final[tuple[Callable[[Chance], Draft], ...]] = (
@@ -91,7 +91,7 @@ def _oddly_asked(draft: Draft, chance: Chance) -> None:
 
 
 def site_request(chance: Chance, *, written: bool = True) -> Draft:
-    """Return a request of a random application, harmless throughout; `written` tells whether it may be one of those."""
+    """Return a request of a random application, harmless throughout; `written`: it may be one that was written by itself."""
     draft = _written(chance) if written and chance.maybe(WRITTEN) else chance.pick(_SITES)(chance)
     if chance.maybe(ODDLY_ASKED):
         _oddly_asked(draft, chance)

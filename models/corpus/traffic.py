@@ -105,6 +105,11 @@ def traffic(
             yield Labelled(_request(draft, chance), 0, BENIGN, "generated site")
 
 
+def plain_traffic(seed: int) -> Iterator[Labelled]:
+    """Yield harmless requests without end, nothing in them made to look like an attack, and none written one by one."""
+    return traffic(seed, attack_share=0.0, hard_share=0.0, written=False)
+
+
 def quotations(seed: int, passages: Sequence[str]) -> Iterator[Labelled]:
     """Yield harmless requests without end, each with something of `passages` in it."""
     chance = Chance(seed)
@@ -161,7 +166,7 @@ def _place(draft: Draft, value: str, chance: Chance, kind: str) -> None:
 
 def _ask_whole(draft: Draft, attack: AttackRequest, chance: Chance) -> None:
     """Make `draft` the request that an attack is, in a third of calls with parameters of its own before or behind."""
-    draft.method, draft.path, draft.body = attack.method, attack.path.removeprefix("/").split("/"), attack.payload
+    draft.method, draft.path, draft.body = attack.method, attack.segments, attack.payload
     own = {name: value for name, value in draft.query.items() if name not in attack.query}
     match chance.number(0, 5):
         case 0:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -56,6 +56,11 @@ class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: Any
 
     @property
+    def segments(self) -> list[str]:
+        """The path as drafts have it."""
+        return self.path.removeprefix("/").split("/")
+
+    @property
     def payload(self) -> JSON:
         """The body as requests have it: an object, or None."""
         if isinstance(self.body, list):
@@ -88,42 +93,39 @@ class _Attack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
+Line = TypeVar("Line")
+OfKind = TypeVar("OfKind", _Attack, AttackRequest)
+
+
 @cache
 def harmless_texts() -> tuple[str, ...]:
     """Return the harmless texts, in one order."""
-    return tuple(msgspec.json.decode(line, type=str) for line in _lines(HARMLESS_FILE))
+    return _read(HARMLESS_FILE, str)
 
 
 @cache
 def attacks() -> Mapping[str, tuple[str, ...]]:
     """Return the attacks by their kind."""
-    kinds: dict[str, list[str]] = {}
-    for line in _lines(ATTACKS_FILE):
-        attack = msgspec.json.decode(line, type=_Attack)
-        kinds.setdefault(attack.kind, []).append(attack.text)
-    return {kind: tuple(texts) for kind, texts in kinds.items()}
+    kinds = _by_kind(_read(ATTACKS_FILE, _Attack))
+    return {kind: tuple(attack.text for attack in made) for kind, made in kinds.items()}
 
 
 @cache
 def requests() -> tuple[WrittenRequest, ...]:
     """Return the harmless requests, in one order."""
-    return tuple(msgspec.json.decode(line, type=WrittenRequest) for line in _lines(REQUESTS_FILE))
+    return _read(REQUESTS_FILE, WrittenRequest)
 
 
 @cache
 def attack_requests() -> Mapping[str, tuple[AttackRequest, ...]]:
     """Return the attacks that are whole requests by their kind; some kinds have none."""
-    kinds: dict[str, list[AttackRequest]] = {}
-    for line in _lines(ATTACK_REQUESTS_FILE):
-        attack = msgspec.json.decode(line, type=AttackRequest)
-        kinds.setdefault(attack.kind, []).append(attack)
-    return {kind: tuple(requests) for kind, requests in kinds.items()}
+    return _by_kind(_read(ATTACK_REQUESTS_FILE, AttackRequest))
 
 
 @cache
 def paths() -> tuple[str, ...]:
     """Return the harmless paths that look like probes, in one order."""
-    return tuple(msgspec.json.decode(line, type=str) for line in _lines(PATHS_FILE))
+    return _read(PATHS_FILE, str)
 
 
 def written_digest() -> str:
@@ -159,7 +161,11 @@ def attack_request(chance: Chance, kind: str) -> AttackRequest | None:
     attack = chance.pick(made)
     if kind in _FIXED or chance.maybe(1 - VARIED):
         return attack
-    query, body = _renumbered_leaves(attack.query, chance), _renumbered_leaves(attack.body, chance)
+
+    def other(leaf: JSON) -> JSON:
+        return _renumbered(leaf, chance) if isinstance(leaf, str) else leaf
+
+    query, body = _changed(attack.query, other), _changed(attack.body, other)
     return msgspec.structs.replace(attack, path=_renumbered(attack.path, chance), query=query, body=body)
 
 
@@ -171,24 +177,24 @@ def written_path(chance: Chance) -> str:
 
 def redrawn(value: JSON, chance: Chance) -> JSON:
     """Return a copy of a document some of whose texts and numbers are others."""
-    if isinstance(value, dict):
-        return {name: redrawn(part, chance) for name, part in value.items()}
-    if isinstance(value, list):
-        return [redrawn(part, chance) for part in value]
-    if isinstance(value, str) and value:
-        return values.plain_value(chance) if chance.maybe(REPLACED) else _varied(value, chance)
-    if isinstance(value, int) and not isinstance(value, bool) and chance.maybe(VARIED):
-        return chance.number(0, 2 * abs(value) + 1)
-    return value
+
+    def other(leaf: JSON) -> JSON:
+        if isinstance(leaf, str) and leaf:
+            return values.plain_value(chance) if chance.maybe(REPLACED) else _varied(leaf, chance)
+        if isinstance(leaf, int) and not isinstance(leaf, bool) and chance.maybe(VARIED):
+            return chance.number(0, 2 * abs(leaf) + 1)
+        return leaf
+
+    return _changed(value, other)
 
 
-def _renumbered_leaves(value: JSON, chance: Chance) -> JSON:
-    """Return a copy of a document with other numbers in its texts; names stay."""
+def _changed(value: JSON, change: Callable[[JSON], JSON]) -> JSON:
+    """Return a copy of a document with other leaves; names stay."""
     if isinstance(value, dict):
-        return {name: _renumbered_leaves(part, chance) for name, part in value.items()}
+        return {name: _changed(part, change) for name, part in value.items()}
     if isinstance(value, list):
-        return [_renumbered_leaves(part, chance) for part in value]
-    return _renumbered(value, chance) if isinstance(value, str) else value
+        return [_changed(part, change) for part in value]
+    return change(value)
 
 
 @cache
@@ -232,5 +238,12 @@ def _reworded(text: str, chance: Chance) -> str:
     return _WORD.sub(other, text)
 
 
-def _lines(name: str) -> list[bytes]:
-    return (_FOLDER / name).read_bytes().splitlines()
+def _read(name: str, of: type[Line]) -> tuple[Line, ...]:
+    return tuple(msgspec.json.decode(line, type=of) for line in (_FOLDER / name).read_bytes().splitlines())
+
+
+def _by_kind(attacks: Iterable[OfKind]) -> dict[str, tuple[OfKind, ...]]:
+    kinds: dict[str, list[OfKind]] = {}
+    for attack in attacks:
+        kinds.setdefault(attack.kind, []).append(attack)
+    return {kind: tuple(made) for kind, made in kinds.items()}
