@@ -7,6 +7,7 @@ The bounds are what is asked of a detector, not what this one reaches: where it 
 from itertools import islice
 from pathlib import Path
 
+import looks
 import pytest
 from bounds import short_of
 
@@ -78,9 +79,9 @@ def test_attacks_are_found_in_a_single_encoding(judged, encoding):
     assert found(judged, encoding).value >= FOUND_ENCODED, told(found(judged, encoding))
 
 
-@pytest.mark.parametrize("look", ["second_look", "third_look", "fourth_look", "fifth_look"])
+@pytest.mark.parametrize("look", looks.LATER)
 def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
-    """Written after a model was made: all but the fifth were then looked at by those who extend generators."""
+    """Written after a model was made: all but the last were then looked at by those who extend generators."""
     flagged = share(judge_harmless(detector, read_harmless(HERE / look / HARMLESS_FILE)), lambda each: each.flagged)
     assert flagged.of > 200
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)

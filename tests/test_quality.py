@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import looks
 import pytest
 from suspicious import ATTACKS, HARMLESS
 
@@ -45,8 +46,6 @@ from weirlog.models.text import text_preparation
 from weirlog.models.verdict import Explanation, Verdict
 
 HERE = Path(__file__).parent
-LOOKS = ("second_look", "third_look", "fourth_look", "fifth_look")
-"""Folders of texts that were written after a model was made."""
 MODELS = HERE.parent / "models"
 
 
@@ -312,11 +311,11 @@ def test_the_hand_written_texts_are_many_and_different_and_not_the_development_s
 
 def test_each_look_is_at_other_texts():
     for read, name in ((read_harmless, HARMLESS_FILE), (read_attacks, ATTACKS_FILE)):
-        looks = [[each.text for each in read(folder / name)] for folder in (HERE, *map(HERE.joinpath, LOOKS))]
-        assert min(map(len, looks)) > 90
-        together = [text for look in looks[1:] for text in look]
+        texts = [[each.text for each in read(folder / name)] for folder in looks.FOLDERS]
+        assert min(map(len, texts)) > 90
+        together = [text for look in texts[1:] for text in look]
         assert len(set(together)) == len(together)
-        assert not set(looks[0]) & set(together)
+        assert not set(texts[0]) & set(together)
 
 
 def test_every_kind_has_a_dozen_different_attacks():

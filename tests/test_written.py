@@ -2,6 +2,7 @@ import json
 import re
 from pathlib import Path
 
+import looks
 import msgspec
 import pytest
 from suspicious import ATTACKS, HARMLESS
@@ -26,9 +27,7 @@ from weirlog.models.corpus.written import (
 from weirlog.models.default_quality import ATTACKS_FILE, HARMLESS_FILE, REQUESTS_FILE
 from weirlog.models.samples import read_requests
 
-HERE = Path(__file__).parent
 TEXTS = Path(written.__file__).parent / "texts"
-LOOKED_AT = (HERE, *(HERE / f"{number}_look" for number in ("second", "third", "fourth", "fifth")))
 
 
 def test_there_are_thousands_and_each_is_another():
@@ -70,7 +69,7 @@ def test_a_whole_request_keeps_its_names_and_shape():
 def test_none_is_a_text_that_models_are_measured_by():
     """A model that has been trained on its test is not measured."""
     measured = {text for _, text in ATTACKS} | set(HARMLESS)
-    for folder in LOOKED_AT:
+    for folder in looks.FOLDERS:
         for name in (HARMLESS_FILE, ATTACKS_FILE):
             measured |= {json.loads(line)["text"] for line in (folder / name).read_bytes().splitlines()}
     measured = {text.strip().lower() for text in measured}
@@ -85,9 +84,8 @@ def test_no_text_is_both_an_attack_and_harmless():
 
 
 def test_no_request_is_one_that_models_are_measured_by():
-    looks = (HERE / REQUESTS_FILE, HERE / "fourth_look" / REQUESTS_FILE, HERE / "fifth_look" / REQUESTS_FILE)
-    measured = visible(looks)
-    assert len(measured) == 861 + 598 + 596
+    measured = visible([file for folder in looks.FOLDERS if (file := folder / REQUESTS_FILE).exists()])
+    assert len(measured) == 861 + 598 + 596 + 791
     assert not visible([TEXTS / written.REQUESTS_FILE]) & measured
 
 
