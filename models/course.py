@@ -36,8 +36,8 @@ from weirlog.models.tokenizer import Tokenizer
 from weirlog.models.training import kind_indices
 
 TRAINING_SEED: Final = 20_261
-GENERATED_SHARE: Final = 0.55
-POOL_FACTOR: Final = 8
+GENERATED_SHARE: Final = 0.65
+POOL_FACTOR: Final = 6
 """How many epochs' worth of generated rows there are to draw from."""
 SPLICED_SHARE: Final = 0.3
 """Share of labelled rows that also stand in a second form, with parameters of a harmless request around theirs."""
@@ -45,7 +45,7 @@ HELD_OUT_SHARE: Final = 0.05
 VALIDATION_ROWS: Final = 12_000
 GENERATED: Final = "generated"
 LONG: Final = "long"
-LONG_QUOTA: Final = 10_000
+LONG_QUOTA: Final = 14_000
 """Windows of long bodies an epoch while refining."""
 MINED: Final = "mined"
 MINED_FROM: Final = 600_000

@@ -92,26 +92,27 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
     [
         pytest.param(".", 861, HARD_FLAGGED, id="the hardest of a hundred applications"),
         pytest.param("fourth_look", 598, ORDINARY_FLAGGED, id="ordinary ones of seventy sites"),
-        pytest.param("fifth_look", 596, ORDINARY_FLAGGED, id="ordinary ones of a hundred and eleven sites"),
+        pytest.param(
+            *("fifth_look", 596, ORDINARY_FLAGGED),
+            id="ordinary ones of a hundred and eleven sites",
+            marks=short_of("0.503 % (3 of 596; 0.2–1.5) alert"),
+        ),
+        pytest.param(
+            *("sixth_look", 791, ORDINARY_FLAGGED),
+            id="ordinary ones of a hundred and sixty sites",
+            marks=short_of("0.506 % (4 of 791; 0.2–1.3) alert"),
+        ),
     ],
 )
 def test_few_requests_of_applications_alert(detector, look, count, bound):
-    """Written as applications receive them; the fifth look's were judged for the first time by the model that is shipped."""
+    """Written as applications receive them; the last look's were judged for the first time by the model that is shipped."""
     verdicts = detector.classify(read_requests(HERE / look / REQUESTS_FILE))
     flagged = Share(sum(verdict.is_attack for verdict in verdicts), len(verdicts))
     assert flagged.of == count
     assert flagged.value <= bound, told(flagged)
 
 
-@pytest.mark.parametrize(
-    "look",
-    [
-        pytest.param("second_look", marks=short_of("96.3 % (650 of 675; 94.6–97.5) are found")),
-        "third_look",
-        "fourth_look",
-        pytest.param("fifth_look", marks=short_of("96.5 % (301 of 312; 93.8–98.0) are found")),
-    ],
-)
+@pytest.mark.parametrize("look", looks.LATER)
 def test_attacks_of_a_later_look_are_found_as_they_are_written(detector, look):
     attacks = found(judge_attacks(detector, read_attacks(HERE / look / ATTACKS_FILE)), PLAIN)
     assert attacks.of > 150

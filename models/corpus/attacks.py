@@ -15,7 +15,7 @@ from weirlog.models.corpus.written import written_attack
 _RULES: Final = MappingProxyType(
     {
         "sqli": (SQL_GRAMMAR, "sqli", 30),
-        "nosqli": (SQL_GRAMMAR, "nosqli", 6),
+        "nosqli": (SQL_GRAMMAR, "nosqli", 9),
         "xss": (MARKUP_GRAMMAR, "xss", 18),
         "path-traversal": (MARKUP_GRAMMAR, "traversal", 12),
         "cmdi": (COMMAND_GRAMMAR, "cmdi", 18),
@@ -37,7 +37,7 @@ KINDS: Final = tuple(_RULES)
 """Every kind of attack, by the name that the field uses."""
 SELF_CONTAINED: Final = ("sqli", "xss", "cmdi", "ssti", "code", "jndi", "xxe", "ssi")
 """Attacks wherever they stand. An internal address in prose is none, nor is a line feed."""
-WRITTEN: Final = 0.45
+WRITTEN: Final = 0.55
 """Share of attacks that were written one by one."""
 _WEIGHTED: Final = tuple(kind for kind, (_, _, weight) in _RULES.items() for _ in range(weight))
 

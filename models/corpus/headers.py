@@ -95,7 +95,7 @@ def odd_header(chance: Chance) -> tuple[str, str]:
             ("referer", f"https://www.google.com/search?q={values.search(chance)}"),
             ("x-forwarded-for", f"'{values.ip(chance)}', \"unknown\""),
             ("accept", f'application/json; profile="https://{host}/{word}"'),
-            ("origin", f"{word}://{{{values.token(chance)[:20]}}}"),
+            ("origin", f"capacitor://{{{values.token(chance)[:20]}}}"),
             ("from", f'"{values.name(chance)}" <{values.email(chance)}>'),
             ("user", f"{values.name(chance)} <{values.email(chance)}>"),
         )

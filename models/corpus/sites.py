@@ -17,8 +17,8 @@ _ENDINGS: Final = ("", "", "", "", ".php", ".jsp", ".do", ".aspx", ".html", ".ac
 _ASSETS: Final = ("js", "css", "png", "jpg", "svg", "woff2", "ico", "webp", "map", "mp4", "gif", "ttf", "json", "txt", "xml")  # fmt: skip
 WRITTEN: Final = 0.3
 """Share of requests that were written one by one."""
-ODDLY_ASKED: Final = 0.03
-"""Share of requests whose address is odd: no name before a value, a session in the path, an empty segment."""
+ODDLY_ASKED: Final = 0.05
+"""Share of requests whose address is odd: no name before a value, parameters in the path, links escaped once too often."""
 
 
 def _rest(chance: Chance) -> Draft:
@@ -79,13 +79,31 @@ def _nameless(chance: Chance) -> str:
     return str(chance.number(10**9, 2 * 10**12))
 
 
+_PROGRAMS: Final = ("id", "id", "id", "ls", "ps", "w", "cat", "top", "sort", "date", "time", "host", "file", "find", "more", "set", "who", "env", "cut", "head", "tail", "test", "at", "last", "type", "dir", "ver", "net", "ping")  # fmt: skip
+"""Names of parameters that are names of programs too: behind `;` or `&` they are no command where a value follows."""
+
+
+def _named(chance: Chance) -> str:
+    """Return a short parameter and its value."""
+    name = chance.pick(_PROGRAMS) if chance.maybe(0.6) else values.word(chance)
+    value = chance.pick((values.word, values.slug, values.date)) if chance.maybe(0.4) else None
+    return f"{name}={value(chance) if value else chance.number(0, 9_999)}"
+
+
 def _oddly_asked(draft: Draft, chance: Chance) -> None:
     """Let an address look as those of old or careless sites do."""
-    match chance.number(0, 3):
+    match chance.number(0, 5):
         case 0 | 1:
             draft.query[_nameless(chance)] = ""
         case 2 if draft.path:
             draft.path[-1] += chance.pick((";jsessionid=", ";sid=", ";v=")) + values.token(chance)
+        case 3 if draft.path:
+            joint = chance.pick((";", ";", "&", "&amp;", "/&amp;", "/&"))
+            draft.path[-1] += "".join(joint + _named(chance) for _ in range(chance.number(1, 2)))
+        case 4:
+            for _ in range(chance.number(1, 3)):
+                name, _, value = _named(chance).partition("=")
+                draft.query["amp;" + name] = value
         case _:
             draft.path.insert(chance.number(0, len(draft.path)), chance.pick(("", "", values.url(chance), ".", "*~1*")))
 

@@ -30,7 +30,7 @@ PASSAGES: Final = 0.35
 """Share of written passages, where there are any, among texts that look like attacks."""
 OWN_VALUE_KEPT: Final = 0.15
 """Share of texts that stand behind the value that their parameter had, as tools put them there."""
-WHOLE_REQUESTS: Final = 0.15
+WHOLE_REQUESTS: Final = 0.2
 """Share of attacks that are whole requests as they were written one by one, of the kinds that have such."""
 _WHOLE: Final = frozenset({"xxe", "deserialization", "rfi", "ssrf"})
 """Kinds of attacks that are none behind something else."""
@@ -83,13 +83,13 @@ def traffic(
         draft = site_request(chance, written=written)
         if chance.maybe(attack_share):
             kind = attack_kind(chance)
-            value = attack_value(chance, kind)
             if chance.maybe(WHOLE_REQUESTS) and (whole := attack_request(chance, kind)) is not None:
                 _ask_whole(draft, whole, chance)
             elif kind == PROBE:
-                _ask_for(draft, respelt(value, chance, 0.1), chance)
+                _ask_for(draft, respelt(attack_value(chance, kind), chance, 0.1), chance)
             else:
-                _place(draft, _surrounded(respelt(value, chance, 0.2), chance, kind, passages), chance, kind)
+                value = respelt(attack_value(chance, kind), chance, 0.2)
+                _place(draft, _surrounded(value, chance, kind, passages), chance, kind)
             yield Labelled(_request(draft, chance), 1, kind, "generated attack")
         elif chance.maybe(hard_share):
             if chance.maybe(0.2):
@@ -140,7 +140,7 @@ def _surrounded(value: str, chance: Chance, kind: str, passages: Sequence[str]) 
 
 def _place(draft: Draft, value: str, chance: Chance, kind: str) -> None:
     """Put `value` somewhere into `draft`: mostly into a parameter, else the path, a key, a header, the whole body."""
-    if kind == "nosqli" and chance.maybe(0.5):
+    if kind == "nosqli" and chance.maybe(0.3):
         _place_operator(draft, chance)
         return
     if kind == "xxe" and chance.maybe(0.5):
