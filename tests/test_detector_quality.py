@@ -19,6 +19,7 @@ from weirlog.models.default_thresholds import PLAIN_FALSE_ALERT_RATE
 from weirlog.models.detector import load_detector
 from weirlog.models.quality import judge_attacks, judge_bodies, judge_harmless, mark_attacks, share
 from weirlog.models.quality_page import told
+from weirlog.models.request import Request
 from weirlog.models.samples import FORMS, UPLOAD, read_attacks, read_harmless, read_requests
 from weirlog.models.share import Share
 
@@ -117,6 +118,18 @@ def test_attacks_of_a_later_look_are_found_as_they_are_written(detector, look):
     attacks = found(judge_attacks(detector, read_attacks(HERE / look / ATTACKS_FILE)), PLAIN)
     assert attacks.of > 150
     assert attacks.value >= FOUND_PLAIN, told(attacks)
+
+
+def test_parameters_that_are_named_as_programs_are_no_commands(detector):
+    """In a path, or behind an ampersand that was escaped once too often: `;id` would be one."""
+    addresses = (
+        ("/index.php", {"page": "show", "amp;id": "12", "amp;sort": "asc"}),
+        ("/viewtopic.php", {"f": "2", "amp;t": "11", "amp;sid": "ab12cd34ef"}),
+        ("/spielplan/&amp;id=412", {}),
+        ("/list;id=5;sort=asc", {}),
+    )
+    asked = [Request({"method": "get", "path": path, "query": query}) for path, query in addresses]
+    assert not any(verdict.is_attack for verdict in detector.classify(asked))
 
 
 def test_few_written_passages_that_were_held_out_are_flagged(detector):
