@@ -166,5 +166,5 @@ def test_the_default_models_command_sets_thresholds_and_measures_and_writes_a_ta
     assert told["requests"] == dict(model.calibration.requests)
     assert set(told["requests"]) == {"generated"}
     assert set(model.metrics["held_out"]) == {"plain", "hard", "quoted passages", "long bodies"}
-    assert model.metrics["held_out"]["plain"]["false_positive_rate"] == 0.0
+    assert model.metrics["held_out"]["plain"]["false_positive_rate"] < 0.005
     assert np.all(model.weights["verdict.kernel"] == load("default").weights["verdict.kernel"])
