@@ -94,12 +94,16 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
         pytest.param(".", 861, HARD_FLAGGED, id="the hardest of a hundred applications"),
         pytest.param("fourth_look", 598, ORDINARY_FLAGGED, id="ordinary ones of seventy sites"),
         pytest.param(
-            *("fifth_look", 596, ORDINARY_FLAGGED),
+            "fifth_look",
+            596,
+            ORDINARY_FLAGGED,
             id="ordinary ones of a hundred and eleven sites",
             marks=short_of("0.503 % (3 of 596; 0.2–1.5) alert"),
         ),
         pytest.param(
-            *("sixth_look", 791, ORDINARY_FLAGGED),
+            "sixth_look",
+            791,
+            ORDINARY_FLAGGED,
             id="ordinary ones of a hundred and sixty sites",
             marks=short_of("0.506 % (4 of 791; 0.2–1.3) alert"),
         ),

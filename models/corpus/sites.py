@@ -83,11 +83,12 @@ _PROGRAMS: Final = ("id", "id", "id", "ls", "ps", "w", "cat", "top", "sort", "da
 """Names of parameters that are names of programs too: behind `;` or `&` they are no command where a value follows."""
 
 
-def _named(chance: Chance) -> str:
-    """Return a short parameter and its value."""
+def _named(chance: Chance) -> tuple[str, str]:
+    """Return a short parameter: its name and its value."""
     name = chance.pick(_PROGRAMS) if chance.maybe(0.6) else values.word(chance)
-    value = chance.pick((values.word, values.slug, values.date)) if chance.maybe(0.4) else None
-    return f"{name}={value(chance) if value else chance.number(0, 9_999)}"
+    if chance.maybe(0.4):
+        return name, chance.pick((values.word, values.slug, values.date))(chance)
+    return name, str(chance.number(0, 9_999))
 
 
 def _oddly_asked(draft: Draft, chance: Chance) -> None:
@@ -99,10 +100,10 @@ def _oddly_asked(draft: Draft, chance: Chance) -> None:
             draft.path[-1] += chance.pick((";jsessionid=", ";sid=", ";v=")) + values.token(chance)
         case 3 if draft.path:
             joint = chance.pick((";", ";", "&", "&amp;", "/&amp;", "/&"))
-            draft.path[-1] += "".join(joint + _named(chance) for _ in range(chance.number(1, 2)))
+            draft.path[-1] += "".join(joint + "=".join(_named(chance)) for _ in range(chance.number(1, 2)))
         case 4:
             for _ in range(chance.number(1, 3)):
-                name, _, value = _named(chance).partition("=")
+                name, value = _named(chance)
                 draft.query["amp;" + name] = value
         case _:
             draft.path.insert(chance.number(0, len(draft.path)), chance.pick(("", "", values.url(chance), ".", "*~1*")))
