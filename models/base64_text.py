@@ -18,6 +18,7 @@ RUN: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{BASE64_CHARACTERS},}}={{0,2}}")
 # Printable ASCII, tabs and newlines, byte by byte.
 _HEXADECIMAL = re.compile(rf"[2-7][0-9a-fA-F](?:[2-7][0-9a-fA-F]|0[9aAdD]){{{HEXADECIMAL_BYTES - 1},}}+")
 _SIGNS = re.compile(r"[+/_-]")
+_LONG_PART = re.compile(rf"[^/]{{{BASE64_CHARACTERS}}}")
 _URL_SAFE = str.maketrans("-_", "+/")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _CAPITALS, _SMALL, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
@@ -73,6 +74,12 @@ def _base64_text(run: str) -> str | None:
         return whole
     parts = [part for part in run.split("/") if len(part) >= BASE64_CHARACTERS]
     return " ".join([text for part in parts if (text := _base64_part(part)) is not None]) or None
+
+
+def binary_start(run: str) -> int:
+    """Return where in a run that is binary its first long part begins: before it stand a path's folders."""
+    part = _LONG_PART.search(run)
+    return part.start() if part is not None else 0
 
 
 def is_binary(run: str) -> bool:

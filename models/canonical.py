@@ -19,6 +19,7 @@ from typing import Final
 from weirlog.models.base64_text import (
     BASE64_CHARACTERS,
     RUN,
+    binary_start,
     decoded,
     is_binary,
     may_say_text,
@@ -158,7 +159,7 @@ class Canonicaliser:
                 pieces.append(self._folded(_unescape(text)).join(DECODED))
                 start = match.end()
             elif is_binary(match[0]):
-                pieces.append(self._folded(value[start : match.start() + 8]) + GAP)
+                pieces.append(self._folded(value[start : match.start() + binary_start(match[0]) + 8]) + GAP)
                 start = match.end() - 4
         pieces.append(self._folded(value[start:]))
         return _shorten("".join(pieces))

@@ -435,6 +435,13 @@ def test_base64_of_what_is_no_text_keeps_its_ends_alone() -> None:
     assert text == f"get /\ncontent={picture[:8].lower()}…{picture[-4:].lower()}"
 
 
+def test_what_a_serialised_object_begins_with_stays_where_it_is_part_of_a_path() -> None:
+    """What Java writes begins so; the folders before it are of the Base64 alphabet too."""
+    object_ = "rO0ABXNyADJzdW4ucmVmbGVjdC5hbm5vdGF0aW9uLkFubm90YXRpb25JbnZvY2F0aW9uSGFuZGxlclXK9Q8Vy36lAgACTAAMbWVt"
+    text = detection(request(path=f"/api/v2/items/{object_}/edit")).text
+    assert text == "get /api/v2/items/ro0abxny…edit"
+
+
 @pytest.mark.parametrize(
     "value",
     [
