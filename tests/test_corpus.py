@@ -8,9 +8,11 @@ import pytest
 from weirlog.models.corpus import KINDS, demo_traffic, to_hapi_line, traffic
 from weirlog.models.corpus.attacks import attack_value
 from weirlog.models.corpus.conditions import filtering, in_brackets
+from weirlog.models.corpus.drafts import Draft
 from weirlog.models.corpus.grammar import Chance, Grammar
 from weirlog.models.corpus.harmless import harmless
 from weirlog.models.corpus.mutation import respelt
+from weirlog.models.corpus.oddities import ask_oddly
 from weirlog.models.formats.hapi import HapiFormat
 from weirlog.models.text import text_preparation
 
@@ -75,6 +77,24 @@ def test_conditions_are_asked_for_in_every_way_that_interfaces_take_them():
         "where[tag][0]": "a",
         "where[tag][1]": "b",
     }
+
+
+def test_odd_addresses_are_those_that_real_logs_hold():
+    chance = Chance(9)
+    paths, names, asked = [], [], []
+    for _ in range(400):
+        draft = Draft("get", ["shop", "item"], {"q": "lamps"})
+        ask_oddly(draft, chance)
+        paths.append(draft.address)
+        names += draft.query
+        asked.append(draft.query["q"])
+    assert any(";jsessionid=" in path for path in paths), "a session"
+    assert any("&amp;" in path for path in paths), "a link escaped once too often"
+    assert any("'+" in path or '"+' in path for path in paths), "what is left of a script"
+    assert any("{{" in path or "${" in path for path in paths), "a template that was not filled in"
+    assert any(name.startswith("amp;") for name in names), "a name escaped once too often"
+    assert {text for text in asked if "lamps".startswith(text)} > {"lamps"}, "values cut short"
+    assert sum(text == "lamps" for text in asked) > 200, "most values are as they were"
 
 
 def test_a_request_survives_as_a_line_of_the_reference_schema():

@@ -21,6 +21,8 @@ PROBE_GRAMMAR: Final = Grammar(
         "year": lambda chance: str(chance.number(2009, 2026)),
         "digits": lambda chance: str(chance.number(1, 99)),
         "hex": lambda chance: chance.letters("0123456789abcdef", 38, 38),
+        "month": lambda chance: f"{chance.number(1, 12):02d}",
+        "invented": values.invented,
         "short": lambda chance: chance.letters("abcdefghijklmnopqrstuvwxyz0123456789", 2, 8),
         "probe": (
             "/«under»«secret»", "/«under»«secret»", "/«under»«vcs»", "/«under»«copy»", "/«under»«copy»", "/«under»«dump»",
@@ -83,11 +85,15 @@ PROBE_GRAMMAR: Final = Grammar(
         "shell": (
             "«shellname».«page»", "«shellname».«page»", "«shellname»«digits».«page»", "wp-content/uploads/«shellname».php",
             "wp-content/plugins/«word»/«shellname».php", "uploads/«shellname».«page»", "images/«shellname».«page»",
+            "«taken»/«anything».«page»", "«taken»/«anything».«page»", "cgi-bin/«anything».sh", "cgi-bin/«anything»-«word».sh",
             "upload/«short».php.«picture»", "files/«shellname».«page»", "tmp/«shellname».«page»", "wp-includes/«shellname».php",
             "wp-admin/«shellname».php", ".well-known/«shellname».php", "css/«shellname».php",
         ),
+        # What visitors send is kept here; a page that runs is not of those who own the site.
+        "taken": ("uploads", "wp-content/uploads/«year»/«month»", "wp-content/uploads", "sites/default/files", "media/uploads", "userfiles"),
+        "anything": ("«short»", "«invented»", "«word»", "«word»-«word»", "«word»_«digits»", "«shellname»-«invented»"),
         "picture": ("jpg", "png", "gif"),
-        "page": ("php", "php", "php", "php5", "phtml", "jsp", "jspx", "asp", "aspx", "cfm"),
+        "page": ("php", "php", "php", "php3", "php5", "php7", "phar", "pht", "phtml", "jsp", "jspx", "asp", "aspx", "cfm"),
         "shellname": (
             "shell", "webshell", "c99", "c99shell", "r57", "wso", "b374k", "alfa", "alfashell", "mini", "cmd", "cmdshell", "backdoor",
             "up", "uploader", "indoxploit", "0x", "1337", "x", "eval", "evil", "hack", "phpspy", "adminshell", "simple-backdoor", "gel4y",
@@ -120,7 +126,9 @@ PROBE_GRAMMAR: Final = Grammar(
             "/env", "/environment/«word»", "/old/«word».html", "/archive/«year»", "/archive/«year»/«digits»", "/logs", "/api/logs",
             "/actuator/health", "/actuator/info", "/actuator/prometheus", "/health", "/healthz", "/metrics", "/status",
             "/server/status", "/uploads/«word».jpg", "/upload", "/upload.php", "/uploads/avatars/«digits».png", "/index.php",
-            "/config", "/settings/config", "/users/«word»/settings", "/«word»/id_card", "/cgi-bin/«word».cgi", "/script.js",
+            "/config", "/settings/config", "/users/«word»/settings", "/«word»/id_card", "/cgi-bin/«word».cgi", "/cgi-bin/«word».pl", "/cgi-bin/«word»/«word».cgi",
+            "/uploads/index.php", "/upload/«word».php", "/files/download.php", "/images/captcha.php", "/media/thumb.php", "/wp-content/uploads/«year»/«month»/«word»-«word».pdf", "/sites/default/files/«year»-«month»/«word».pdf", "/userfiles/«word».doc",
+            "/script.js",
             "/scripts/«word».js", "/«word»/.«short»", "/git", "/git/«word»", "/«word».git/info/refs", "/docker", "/docs/docker-compose",
             "/database", "/databases/«digits»", "/sql", "/learn/sql", "/dump-truck", "/manager", "/manager/team", "/jenkins/job/«word»/",
             "/«under»index.php", "/«under»app.php", "/«under»app.php/«word»", "/«under»«word».php", "/«under»login.php", "/«under»config.js",

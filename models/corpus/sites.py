@@ -9,6 +9,7 @@ from weirlog.models.corpus import applications, values
 from weirlog.models.corpus.drafts import Draft, folders, nested, parameters
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.headers import ODD_HEADERS, odd_header, user_agent
+from weirlog.models.corpus.oddities import ask_oddly
 from weirlog.models.corpus.words import NOUNS
 from weirlog.models.corpus.written import redrawn, requests
 from weirlog.models.request import JSON
@@ -17,8 +18,8 @@ _ENDINGS: Final = ("", "", "", "", ".php", ".jsp", ".do", ".aspx", ".html", ".ac
 _ASSETS: Final = ("js", "css", "png", "jpg", "svg", "woff2", "ico", "webp", "map", "mp4", "gif", "ttf", "json", "txt", "xml")  # fmt: skip
 WRITTEN: Final = 0.3
 """Share of requests that were written one by one."""
-ODDLY_ASKED: Final = 0.05
-"""Share of requests whose address is odd: no name before a value, parameters in the path, links escaped once too often."""
+ODDLY_ASKED: Final = 0.07
+"""Share of requests whose address is odd."""
 
 
 def _rest(chance: Chance) -> Draft:
@@ -69,51 +70,11 @@ _SITES: Final[tuple[Callable[[Chance], Draft], ...]] = (
 )  # fmt: skip
 
 
-_NAMELESS: Final = (values.url, values.url, values.token, values.word, values.file_path, values.email, values.slug, values.invented, values.date)  # fmt: skip
-
-
-def _nameless(chance: Chance) -> str:
-    """Return what stands in a query in place of a name: the address to go on to, a number that defeats caches, a page."""
-    if chance.maybe(0.7):
-        return chance.pick(_NAMELESS)(chance)
-    return str(chance.number(10**9, 2 * 10**12))
-
-
-_PROGRAMS: Final = ("id", "id", "id", "ls", "ps", "w", "cat", "top", "sort", "date", "time", "host", "file", "find", "more", "set", "who", "env", "cut", "head", "tail", "test", "at", "last", "type", "dir", "ver", "net", "ping")  # fmt: skip
-"""Names of parameters that are names of programs too: behind `;` or `&` they are no command where a value follows."""
-
-
-def _named(chance: Chance) -> tuple[str, str]:
-    """Return a short parameter: its name and its value."""
-    name = chance.pick(_PROGRAMS) if chance.maybe(0.6) else values.word(chance)
-    if chance.maybe(0.4):
-        return name, chance.pick((values.word, values.slug, values.date))(chance)
-    return name, str(chance.number(0, 9_999))
-
-
-def _oddly_asked(draft: Draft, chance: Chance) -> None:
-    """Let an address look as those of old or careless sites do."""
-    match chance.number(0, 5):
-        case 0 | 1:
-            draft.query[_nameless(chance)] = ""
-        case 2 if draft.path:
-            draft.path[-1] += chance.pick((";jsessionid=", ";sid=", ";v=")) + values.token(chance)
-        case 3 if draft.path:
-            joint = chance.pick((";", ";", "&", "&amp;", "/&amp;", "/&"))
-            draft.path[-1] += "".join(joint + "=".join(_named(chance)) for _ in range(chance.number(1, 2)))
-        case 4:
-            for _ in range(chance.number(1, 3)):
-                name, value = _named(chance)
-                draft.query["amp;" + name] = value
-        case _:
-            draft.path.insert(chance.number(0, len(draft.path)), chance.pick(("", "", values.url(chance), ".", "*~1*")))
-
-
 def site_request(chance: Chance, *, written: bool = True) -> Draft:
     """Return a request of a random application, harmless throughout; `written`: it may be one that was written by itself."""
     draft = _written(chance) if written and chance.maybe(WRITTEN) else chance.pick(_SITES)(chance)
     if chance.maybe(ODDLY_ASKED):
-        _oddly_asked(draft, chance)
+        ask_oddly(draft, chance)
     draft.headers["user-agent"] = user_agent(chance)
     if chance.maybe(0.3):
         draft.headers["referer"] = values.url(chance)
