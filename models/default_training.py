@@ -140,7 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     trainer.add_argument("--epochs", type=int, default=usual.epochs)
     trainer.add_argument("--seed", type=int, default=usual.seed)
     trainer.add_argument("--refine", default=None, metavar="MODEL", help="start from this model, and refine it only")
-    trainer.add_argument("--without", nargs="*", default=[], help="files to leave out, without their endings")
+    trainer.add_argument(
+        "--without", nargs="+", action="extend", default=[], help="files to leave out, without their endings"
+    )
     measurer = commands.add_parser("evaluate", help="measure a model on every labelled file")
     measurer.add_argument("--data", type=Path, default=None, help="folder of labelled files")
     measurer.add_argument("--texts", type=Path, default=None, help="folder of the texts written by hand, such as tests")
@@ -166,6 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.out.write_text(text, encoding="utf-8")
         say(text)
         return 0
+    names = {path.name.partition(".")[0] for path in files}
+    if unknown := set(options.without) - names:
+        parser.error(f"--without {' '.join(sorted(unknown))}: no such file; there are {', '.join(sorted(names))}")
     kept = [path for path in files if path.name.partition(".")[0] not in options.without]
     start = None if options.refine is None else load(options.refine)
     created = datetime.now(UTC).isoformat(timespec="seconds")

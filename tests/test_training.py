@@ -10,7 +10,7 @@ from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
 from weirlog.models.dataset import Row
 from weirlog.models.default_thresholds import score_injections, score_texts
-from weirlog.models.default_training import mean_weights
+from weirlog.models.default_training import main, mean_weights
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import DatasetError
 from weirlog.models.examples import UNKNOWN_KIND, batches, examples
@@ -257,3 +257,14 @@ def test_the_shipped_model_finds_attacks_in_new_synthetic_traffic(shipped):
     found = scores >= shipped.threshold
     assert found[labels == 1].mean() >= 0.9
     assert found[labels == 0].mean() <= 0.003
+
+
+def test_a_file_to_leave_out_that_is_not_there_is_refused_by_its_name(tmp_path, capsys):
+    """Each `--without` adds to those before it; of a misspelt one the figures would be of a model that had seen it."""
+    (tmp_path / "shop.csv.gz").touch()
+    (tmp_path / "portal.csv.gz").touch()
+    left_out = ["--without", "shop", "--without", "portall"]
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "model"), *left_out])
+    assert ended.value.code == 2
+    assert "--without portall: no such file; there are portal, shop" in capsys.readouterr().err
