@@ -107,6 +107,13 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
             id="ordinary ones of a hundred and sixty sites",
             marks=short_of("0.506 % (4 of 791; 0.2–1.3) alert"),
         ),
+        pytest.param(
+            "seventh_look",
+            836,
+            ORDINARY_FLAGGED,
+            id="ordinary ones of a hundred and eighty-nine sites",
+            marks=short_of("1.1 % (9 of 836; 0.6–2.0) alert"),
+        ),
     ],
 )
 def test_few_requests_of_applications_alert(detector, look, count, bound):
@@ -117,7 +124,10 @@ def test_few_requests_of_applications_alert(detector, look, count, bound):
     assert flagged.value <= bound, told(flagged)
 
 
-@pytest.mark.parametrize("look", looks.LATER)
+@pytest.mark.parametrize(
+    "look",
+    [*looks.LATER[:-1], pytest.param("seventh_look", marks=short_of("96.2 % (356 of 370; 93.7–97.7)"))],
+)
 def test_attacks_of_a_later_look_are_found_as_they_are_written(detector, look):
     attacks = found(judge_attacks(detector, read_attacks(HERE / look / ATTACKS_FILE)), PLAIN)
     assert attacks.of > 150
