@@ -152,8 +152,9 @@ class Course:
         self._training = parts.training
         self._kinds = kinds
         training_texts = (pool.texts[row] for row in parts.training)
-        self.tokenizer = tokenizer or Tokenizer.fit(training_texts, level="character")
-        self.network = PRESETS["detector"].sized(self.tokenizer.size, len(kinds))
+        preset = PRESETS["detector"]
+        self.tokenizer = tokenizer or Tokenizer.fit(training_texts, level=preset.level)
+        self.network = preset.sized(self.tokenizer.size, len(kinds))
         self.weights = weights
         self.history: list[Epoch] = []
 
@@ -162,7 +163,7 @@ class Course:
         preset = PRESETS["detector"]
         pool, recipe = self._pool, self._recipe
         data = examples(pool.texts, pool.labels, kind_indices(pool.kinds, self._kinds), self.tokenizer, limit=LONGEST)
-        say(f"{len(pool.texts)} rows, {sum(quotas.values())} an epoch, {self.tokenizer.size} characters")
+        say(f"{len(pool.texts)} rows, {sum(quotas.values())} an epoch, {len(self.tokenizer.index)} characters")
         fitted = fit(
             self.network,
             data,

@@ -111,7 +111,7 @@ def fit(
     """
     keras = import_keras()
     keras.utils.set_random_seed(settings.seed)
-    model = build(network, started=begins_after_pads(network))
+    model = build(network, started=begins_after_pads(network), in_training=True)
     if initial is not None:
         initialise(model, network, initial, settings.seed)
     if start is not None:

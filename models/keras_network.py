@@ -5,9 +5,10 @@ Backend-neutral: what is built here trains and scores the same under TensorFlow,
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from weirlog.models.engines import FloatArray
 from weirlog.models.errors import ArtifactError, MissingExtraError
 from weirlog.models.initialisation import Initialisation
 from weirlog.models.network import Lstm, Network, Recurrent
+
+_SINGLE: Final = "characters"
+"""The layer that holds the numbers of pairs' second characters."""
 
 
 def import_keras() -> Any:
@@ -34,7 +38,7 @@ def import_keras() -> Any:
     return keras
 
 
-def build(network: Network, *, started: bool = False) -> Any:
+def build(network: Network, *, started: bool = False, in_training: bool = False) -> Any:
     """Return an uncompiled `keras.Model` with random weights.
 
     Its input is (n, steps) token ids, padded: training takes as few steps as its batch needs. Its outputs are a dictionary: "verdict" (n, 1), and "kinds" (n, K)
@@ -42,16 +46,25 @@ def build(network: Network, *, started: bool = False) -> Any:
 
     With `started` it takes the state to begin with as well: a list of the ids and of every part of the state, (n, units)
     each, as `weirlog.models.pad_states` orders them.
+
+    `in_training`, what it reads for a pair of characters is the sum of two embeddings: the pair's and its second
+    character's. `weights_of` and `load_weights` know one embedding all the same.
     """
     keras = import_keras()
     layers = keras.layers
     ids = keras.Input((None,), dtype="int32", name="ids")
+    in_two = in_training and network.embedding.pairs
     x = layers.Embedding(
         network.embedding.vocabulary,
         network.embedding.dimension,
+        embeddings_initializer="zeros" if in_two else "uniform",
         mask_zero=network.sequence.masked and network.pooling == "last",
         name="embedding",
     )(ids)
+    if in_two:
+        characters = math.isqrt(network.embedding.vocabulary)
+        single = layers.Embedding(characters, network.embedding.dimension, name=_SINGLE)
+        x = layers.Add(name="embedded")([x, single(keras.ops.mod(ids, characters))])
     if network.embedding.dropout:
         x = layers.Dropout(network.embedding.dropout, name="embedding_dropout")(x)
     states: list[Any] = []
@@ -83,13 +96,17 @@ def build(network: Network, *, started: bool = False) -> Any:
 
 def weights_of(model: Any) -> dict[str, FloatArray]:
     """Return the weights of a model made by `build`, float32, by the names of `Network.shapes`."""
-    return {
+    weights = {
         f"{name}.{part}": np.asarray(value, np.float32)
         for layer in model.layers
         if layer.weights
         for name in (layer.name.replace("_", "."),)
         for part, value in zip(_parts(layer.name), layer.get_weights(), strict=True)
     }
+    single = weights.pop(f"{_SINGLE}.weight", None)
+    if single is not None:
+        weights["embedding.weight"] += np.tile(single, (len(single), 1))
+    return weights
 
 
 def load_weights(model: Any, weights: Mapping[str, FloatArray]) -> None:
@@ -102,6 +119,11 @@ def load_weights(model: Any, weights: Mapping[str, FloatArray]) -> None:
     given = {name: array.shape for name, array in weights.items()}
     if expected != given:
         raise ArtifactError(f"weights {given} do not fit the network, which has {expected}")
+    weights = dict(weights)
+    if any(layer.name == _SINGLE for layer in model.layers):
+        whole = weights["embedding.weight"]
+        single = weights[f"{_SINGLE}.weight"] = whole[: math.isqrt(len(whole))]
+        weights["embedding.weight"] = whole - np.tile(single, (len(single), 1))
     for layer in model.layers:
         if layer.weights:
             name = layer.name.replace("_", ".")
@@ -130,7 +152,7 @@ def initialise(model: Any, network: Network, initial: Initialisation, seed: int)
 
 
 def _parts(layer: str) -> tuple[str, ...]:
-    if layer == "embedding":
+    if layer in {"embedding", _SINGLE}:
         return ("weight",)
     return ("kernel", "recurrent", "bias") if layer.startswith("recurrent_") else ("kernel", "bias")
 

@@ -31,11 +31,18 @@ class Embedding(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         vocabulary: how many ids there are, the pad (0) among them.
         dropout: rate after it, in training.
+        pairs: whether an id is a pair of characters. In training a pair's numbers are the sum of its own and of those of
+            its second character, so that a rare pair is read as its character is.
     """
 
     vocabulary: Annotated[int, Meta(ge=2, le=1_000_000)]
     dimension: Units
     dropout: Rate = 0.0
+    pairs: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pairs and math.isqrt(self.vocabulary) ** 2 != self.vocabulary:
+            raise ValueError(f"a vocabulary of {self.vocabulary} is not one of pairs, which is a square")
 
 
 class Lstm(Struct, frozen=True, forbid_unknown_fields=True, tag="lstm", tag_field="type"):

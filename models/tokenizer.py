@@ -14,11 +14,12 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from weirlog.models.engines import IntArray, TokenBatch
 from weirlog.models.errors import ArtifactError
 
-Level = Literal["character", "word"]
+Level = Literal["character", "pair", "word"]
 
 WORD_FILTERS: Final = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 """What Keras takes out of texts at word level by default."""
@@ -31,7 +32,8 @@ class Tokenizer:
     """A fitted tokenizer. Thread-safe.
 
     Attributes:
-        level: whether a token is a character or a word between spaces.
+        level: whether a token is a character, a character with the one before it, or a word between spaces. A pair's id is
+            the id before × (all characters + 1) + its own; before a text's first character stands 0.
         lower: whether texts are lower-cased first.
         index: token → id, from 1.
         num_words: only ids below this are given out (Keras keeps num_words − 1 tokens), or None.
@@ -43,16 +45,19 @@ class Tokenizer:
     index: Mapping[str, int]
     num_words: int | None = None
     filters: str = WORD_FILTERS
+    _single: int = field(init=False, repr=False, compare=False)
     _table: IntArray = field(init=False, repr=False, compare=False)
     _spaces: Mapping[int, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for token, number in self.index.items():
-            if number < 1 or (self.level == "character" and len(token) != 1):
+            if number < 1 or (self.level != "word" and len(token) != 1):
                 raise ArtifactError(f"tokenizer: {token!r} → {number} is no {self.level} with an id of at least 1")
         object.__setattr__(self, "index", MappingProxyType(dict(self.index)))
+        single = max(self.index.values(), default=0) + 1 if self.num_words is None else self.num_words
+        object.__setattr__(self, "_single", single)
         table = np.zeros(0, np.int32)
-        if self.level == "character":
+        if self.level != "word":
             kept = {ord(token): number for token, number in self.index.items() if self._keeps(number)}
             table = np.zeros(max(kept, default=0) + 2, np.int32)  # the last stands for every code beyond
             table[list(kept)] = list(kept.values())
@@ -81,7 +86,7 @@ class Tokenizer:
     @property
     def size(self) -> int:
         """The input dimension of the network's embedding: above every id, the pad id 0 counted; `num_words` if given."""
-        return max(self.index.values(), default=0) + 1 if self.num_words is None else self.num_words
+        return self._single**2 if self.level == "pair" else self._single
 
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Return the ids of `texts`, what is unknown dropped. At character level Python does nothing per character."""
@@ -94,10 +99,9 @@ class Tokenizer:
         ids = self._lookup("".join(texts))
         ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
         known = ids != 0
-        if known.all():
-            return TokenBatch(ids, np.diff(ends, prepend=0).astype(np.int32))
-        known_before = np.concatenate(([0], np.cumsum(known)))
-        return TokenBatch(ids[known], np.diff(known_before[ends], prepend=0).astype(np.int32))
+        if not known.all():
+            ends, ids = np.concatenate(([0], np.cumsum(known)))[ends], ids[known]
+        return TokenBatch(self._paired(ids, ends[:-1]), np.diff(ends, prepend=0).astype(np.int32))
 
     def offsets(self, text: str) -> tuple[IntArray, IntArray]:
         """Return the ids of one text and, for each, the character of `text` where its token starts."""
@@ -112,7 +116,7 @@ class Tokenizer:
             text = lowered
         ids = self._lookup(text)
         known = ids != 0
-        return ids[known], starts[known]
+        return self._paired(ids[known], np.zeros(0, np.int64)), starts[known]
 
     def to_json(self) -> dict[str, object]:
         """Return what `from_json` reads."""
@@ -137,8 +141,8 @@ class Tokenizer:
         level, lower, index, num_words, filters = (
             value[key] for key in ("level", "lower", "index", "num_words", "filters")
         )
-        if level not in ("character", "word") or not isinstance(lower, bool) or not isinstance(filters, str):
-            raise ArtifactError("tokenizer: `level` is character or word, `lower` true or false, `filters` text")
+        if level not in ("character", "pair", "word") or not isinstance(lower, bool) or not isinstance(filters, str):
+            raise ArtifactError("tokenizer: `level` is character, pair or word, `lower` true or false, `filters` text")
         if num_words is not None and (type(num_words) is not int or num_words < 1):
             raise ArtifactError(f"tokenizer: `num_words` is null or at least 1, not {num_words!r}")
         if not isinstance(index, dict) or not all(
@@ -161,9 +165,18 @@ class Tokenizer:
         """Return a text's tokens in Keras' order of steps: lower-case, filter, split."""
         if self.lower:
             text = text.lower()
-        if self.level == "character":
+        if self.level != "word":
             return text
         return [word for word in text.translate(self._spaces).split(" ") if word]
+
+    def _paired(self, ids: IntArray, starts: npt.NDArray[np.int64]) -> IntArray:
+        """Return the ids of what characters are tokens of; `starts`: where texts begin behind the first."""
+        if self.level != "pair" or not len(ids):
+            return ids
+        before = np.zeros_like(ids)
+        before[1:] = ids[:-1]
+        before[starts[starts < len(ids)]] = 0
+        return before * self._single + ids
 
     def _lookup(self, text: str) -> IntArray:
         """Return the id of every character, 0 for an unknown one."""

@@ -62,7 +62,7 @@ def test_another_vocabulary_changes_the_embedding_alone() -> None:
 
 
 def test_the_detector_takes_as_many_kinds_as_its_data_has() -> None:
-    assert PRESETS["detector"].sized(90, kinds=5).shapes()["kinds.kernel"] == (48, 5)
+    assert PRESETS["detector"].sized(81, kinds=5).shapes()["kinds.kernel"] == (48, 5)
 
 
 def test_the_layers_are_told_in_order() -> None:
@@ -114,6 +114,37 @@ def test_weights_put_into_a_keras_model_come_out_of_it_again() -> None:
     keras_network.load_weights(model, artifact.weights)
     for name, array in keras_network.weights_of(model).items():
         np.testing.assert_array_equal(array, artifact.weights[name])
+
+
+@pytest.mark.tensorflow
+def test_in_training_a_pair_begins_as_its_second_character_is_read() -> None:
+    pytest.importorskip("keras")
+    network = PRESETS["detector"].sized(9, kinds=2)
+    model = keras_network.build(network, in_training=True)
+    rows = keras_network.weights_of(model)["embedding.weight"].reshape(3, 3, -1)
+    assert len(np.unique(rows[0], axis=0)) == 3
+    np.testing.assert_array_equal(rows[1], rows[0])
+    np.testing.assert_array_equal(rows[2], rows[0])
+
+
+@pytest.mark.tensorflow
+def test_weights_put_into_a_network_in_training_are_what_it_reads() -> None:
+    pytest.importorskip("keras")
+    artifact = random_artifact("detector")
+    ids = np.arange(1, 400, dtype=np.int32)[None, :]
+    serving, training = (keras_network.build(artifact.network, in_training=each) for each in (False, True))
+    for model in (serving, training):
+        keras_network.load_weights(model, artifact.weights)
+        for name, array in keras_network.weights_of(model).items():
+            np.testing.assert_allclose(array, artifact.weights[name], atol=1e-6)
+    np.testing.assert_allclose(
+        training.predict_on_batch(ids)["verdict"], serving.predict_on_batch(ids)["verdict"], atol=1e-5
+    )
+
+
+def test_a_vocabulary_of_pairs_is_a_square() -> None:
+    with pytest.raises(ValueError, match="90 is not one of pairs"):
+        Embedding(90, 32, pairs=True)
 
 
 @pytest.mark.tensorflow

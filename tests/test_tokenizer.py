@@ -69,7 +69,7 @@ def test_fitting_and_encoding_are_keras_definition(
 
 
 @settings(deadline=None, max_examples=150)
-@given(text=st.text(max_size=60), level=st.sampled_from(["character", "word"]), lower=st.booleans())
+@given(text=st.text(max_size=60), level=st.sampled_from(["character", "pair", "word"]), lower=st.booleans())
 def test_offsets_are_the_encoding_with_the_place_of_every_token(text: str, level: Level, lower: bool) -> None:
     tokenizer = Tokenizer.fit([text[::2], text], level=level, lower=lower)
     ids, starts = tokenizer.offsets(text)
@@ -78,7 +78,8 @@ def test_offsets_are_the_encoding_with_the_place_of_every_token(text: str, level
     for number, start in zip(ids.tolist(), starts.tolist(), strict=True):
         # "İ" is two characters in lower case, which start at the same place; a final "Σ" is written "ς".
         origin = text[start].lower() if lower else text[start]
-        assert tokens[number][0] in origin + "ς"
+        own = number % (len(tokens) + 1) if level == "pair" else number
+        assert tokens[own][0] in origin + "ς"
     assert starts.tolist() == sorted(starts.tolist())
 
 
@@ -95,6 +96,15 @@ def test_cased_characters_stay_apart() -> None:
     cased = Tokenizer.fit(["aAa"], level="character", lower=False)
     assert dict(cased.index) == {"a": 1, "A": 2}
     assert cased.encode(["Aa"]).ids.tolist() == [2, 1]
+
+
+def test_a_pair_is_a_character_and_the_one_before_it() -> None:
+    tokenizer = Tokenizer.fit(["aab"], level="pair")
+    assert dict(tokenizer.index) == {"a": 1, "b": 2}
+    assert tokenizer.size == 9
+    # Nothing stands before a text's first character, and what is unknown stands before none.
+    assert rows(tokenizer.encode(["ab", "b", "", "xbxa"])) == [[1, 3 + 2], [2], [], [2, 2 * 3 + 1]]
+    assert rows(tokenizer.encode(["ba", "", ""])) == [[2, 7], [], []]
 
 
 def test_size_counts_the_pad_and_follows_num_words() -> None:
@@ -131,7 +141,7 @@ def test_padding_is_keras_pad_sequences(lengths: list[int], length: int, padding
     assert padded.tolist() == expected
 
 
-@pytest.mark.parametrize("level", ["character", "word"])
+@pytest.mark.parametrize("level", ["character", "pair", "word"])
 def test_json_brings_back_the_same_tokenizer(level: Level) -> None:
     tokenizer = Tokenizer.fit(['the "cat"\ud800', "the dog"], level=level, num_words=3)
     assert Tokenizer.from_json(json.loads(json.dumps(tokenizer.to_json()))) == tokenizer
