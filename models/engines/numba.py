@@ -86,6 +86,8 @@ class NumbaEngine(NumpyEngine):
         self._lock = threading.Lock()
         self._reuse = Reuse()
         self.tile = self._fastest([pack(self, width, rows) for width, rows in shapes])
+        if not self.runs_on:
+            del self.table  # only a trace of what runs on over its pads asks for it; the tile has it in its own order
         self._tree = PrefixTree(limits.prefix_bytes if limits.share_prefixes else 0, self.tile.starts.shape[1])
 
     @property
@@ -237,7 +239,8 @@ class NumbaEngine(NumpyEngine):
         """Return the shape that is fastest on this processor, by trying each for about a millisecond."""
         count = 8 * max(tile.rows for tile in tiles)
         generator = np.random.default_rng(0)
-        ids = generator.integers(1, max(2, len(self.table)), count * TRIAL_STEPS).astype(np.int32) % len(self.table)
+        vocabulary = self.network.embedding.vocabulary
+        ids = generator.integers(1, max(2, vocabulary), count * TRIAL_STEPS).astype(np.int32) % vocabulary
         firsts = np.arange(count) * TRIAL_STEPS
         lengths = np.full(count, TRIAL_STEPS)
         nothing, saves = np.zeros(count, np.int64), np.full(count, -1, np.int64)
