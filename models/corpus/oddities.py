@@ -55,7 +55,8 @@ _LEFT_OVER: Final = Grammar(
         "nothing": ("undefined", "null", "NaN", "[object Object]", "[object%20Object]", "undefinedundefined", "None", "false", "(none)", "#"),
         "script": (
             "function(«name»){«statement»", "function(){«statement»}", "function («name», «name») {", "javascript:«call»;", "javascript:void(0)",
-            "javascript:;", "«call»;", "«call»", "«chain».«member»", "«statement»«statement»", "«name»|«name»|«name»/,", "«name»,«name»,«name»",
+            "javascript:;", "javascript:__doPostBack('«member»$«name»','')", "javascript:__doPostBack('«member»«digits»','«digits»')",
+            "javascript:history.back()", "javascript:window.print();", "javascript:«member»('/«word»/«digits»',«digits»,«digits»)", "«call»;", "«call»", "«chain».«member»", "«statement»«statement»", "«name»|«name»|«name»/,", "«name»,«name»,«name»",
             "^«name»$/i", "[^/]+/«name»", "«test»)", "«value»;«statement»", "about:blank", "tel:+49«digits»«digits»«digits»", "mailto:«name»@«word».de",
             "«name»:hover", "//«name»", "/*«name»*/", "«name»?«text»:«text»", "data-«word»", "},«name»:«value»", "«name»={«name»:«text»",
         ),
