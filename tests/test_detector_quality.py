@@ -93,13 +93,7 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
     [
         pytest.param(".", 861, HARD_FLAGGED, id="the hardest of a hundred applications"),
         pytest.param("fourth_look", 598, ORDINARY_FLAGGED, id="ordinary ones of seventy sites"),
-        pytest.param(
-            "fifth_look",
-            596,
-            ORDINARY_FLAGGED,
-            id="ordinary ones of a hundred and eleven sites",
-            marks=short_of("0.503 % (3 of 596; 0.2–1.5) alert"),
-        ),
+        pytest.param("fifth_look", 596, ORDINARY_FLAGGED, id="ordinary ones of a hundred and eleven sites"),
         pytest.param(
             "sixth_look",
             791,
@@ -112,7 +106,7 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
             836,
             ORDINARY_FLAGGED,
             id="ordinary ones of a hundred and eighty-nine sites",
-            marks=short_of("1.1 % (9 of 836; 0.6–2.0) alert"),
+            marks=short_of("0.8 % (7 of 836; 0.4–1.7) alert"),
         ),
     ],
 )
@@ -124,10 +118,7 @@ def test_few_requests_of_applications_alert(detector, look, count, bound):
     assert flagged.value <= bound, told(flagged)
 
 
-@pytest.mark.parametrize(
-    "look",
-    [*looks.LATER[:-1], pytest.param("seventh_look", marks=short_of("96.2 % (356 of 370; 93.7–97.7)"))],
-)
+@pytest.mark.parametrize("look", looks.LATER)
 def test_attacks_of_a_later_look_are_found_as_they_are_written(detector, look):
     attacks = found(judge_attacks(detector, read_attacks(HERE / look / ATTACKS_FILE)), PLAIN)
     assert attacks.of > 150
@@ -169,7 +160,7 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
     [
         "json",
         "form",
-        pytest.param("text", marks=short_of("91.7 % (44 of 48; 80.4–96.7)")),
+        pytest.param("text", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
     ],
 )
 def test_attacks_are_found_anywhere_in_long_bodies(bodies, form):

@@ -28,6 +28,9 @@ HEXADECIMAL: Final = "0123456789abcdef"
 BASE64_URL: Final = ALPHANUMERIC + "-_"
 DEVELOPMENT_URLS: Final = 0.003
 """Share of addresses that point into the local network: as rare on a site as they are like a forged one."""
+LIKE_OBJECTS: Final = 0.005
+"""Share of tokens that begin as serialised objects do, by chance."""
+_OBJECTS: Final = ("rO0AB", "AAEAAAD", "gASV", "gAN9", "BAhb", "Tzox", "aced0005", "80049")
 _TOP_LEVEL: Final = (
     "com",
     "com",
@@ -105,6 +108,10 @@ def slug(chance: Chance) -> str:
 
 def token(chance: Chance) -> str:
     """Return an opaque value: digest, key, session, UUID, JWT, Base64."""
+    if chance.maybe(LIKE_OBJECTS):
+        beginning = chance.pick(_OBJECTS)
+        alphabet = HEXADECIMAL if beginning.islower() or beginning.isdigit() else ALPHANUMERIC
+        return beginning[: chance.number(1, 3)] + chance.letters(alphabet, 12, 80)
     match chance.number(0, 9):
         case 0 | 1:
             return str(uuid.UUID(int=chance.getrandbits(128), version=4))
