@@ -17,7 +17,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +57,18 @@ from weirlog.models.training import file_digest, versions
 def data_files(folder: Path) -> list[Path]:
     """Return the labelled files of a folder, sorted."""
     return sorted(path for path in folder.iterdir() if path.name.endswith(CSV_SUFFIXES))
+
+
+def data_name(path: Path) -> str:
+    """Return what a labelled file is called: its name without its endings."""
+    return path.name.partition(".")[0]
+
+
+def refuse_unknown(parser: argparse.ArgumentParser, files: Sequence[Path], without: Collection[str]) -> None:
+    """End the program with an error where a file that is to be left out is not there: else it would be learnt from."""
+    names = {data_name(path) for path in files}
+    if unknown := set(without) - names:
+        parser.error(f"--without {' '.join(sorted(unknown))}: no such file; there are {', '.join(sorted(names))}")
 
 
 def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Artifact | None = None) -> Artifact:
@@ -168,10 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.out.write_text(text, encoding="utf-8")
         say(text)
         return 0
-    names = {path.name.partition(".")[0] for path in files}
-    if unknown := set(options.without) - names:
-        parser.error(f"--without {' '.join(sorted(unknown))}: no such file; there are {', '.join(sorted(names))}")
-    kept = [path for path in files if path.name.partition(".")[0] not in options.without]
+    refuse_unknown(parser, files, options.without)
+    kept = [path for path in files if data_name(path) not in options.without]
     start = None if options.refine is None else load(options.refine)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     artifact = settled(train_default(kept, Recipe(epochs=options.epochs, seed=options.seed), created, start), kept)

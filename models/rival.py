@@ -27,7 +27,7 @@ from weirlog.models.corpus.traffic import PROBE
 from weirlog.models.course import TRAINING_SEED
 from weirlog.models.dataset import SYNTHETIC, Row, read_rows
 from weirlog.models.default_thresholds import score_injections
-from weirlog.models.default_training import data_files
+from weirlog.models.default_training import data_files, data_name, refuse_unknown
 from weirlog.models.engines import FloatArray
 from weirlog.models.evaluation import Measures, evaluate
 from weirlog.models.pool import Pool, add_generated, add_rows
@@ -68,7 +68,7 @@ def compare(
     seen = Pool()
     unseen: dict[str, list[Row]] = {}
     for path in files:
-        name, read = path.name.partition(".")[0], read_rows([path])
+        name, read = data_name(path), read_rows([path])
         if name in without:
             unseen.setdefault(name, []).extend(read)
         else:
@@ -97,11 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line a left-out file for the model and one for its rival; return the exit status."""
     parser = argparse.ArgumentParser(prog="weirlog.models.rival", description="Compare a model with 3-grams.")
     parser.add_argument("--data", type=Path, required=True, help="folder of labelled files")
-    parser.add_argument("--without", nargs="+", required=True, help="files to leave out, without their endings")
+    parser.add_argument(
+        "--without", nargs="+", action="extend", required=True, help="files to leave out, without their endings"
+    )
     parser.add_argument("--model", default="default")
     options = parser.parse_args(arguments)
-    model = load(options.model)
     files = data_files(options.data)
+    refuse_unknown(parser, files, options.without)
+    model = load(options.model)
     for name, ours, rival in compare(files, options.without, partial(score_injections, model), passages()):
         print(f"{name} ({model.name} {model.digest[:12]}): {_told(ours)}")  # noqa: T201 - the output of a command
         print(f"{name} (3-grams): {_told(rival)}", flush=True)  # noqa: T201

@@ -13,11 +13,7 @@ from suspicious import ATTACKS, HARMLESS
 from weirlog.models.corpus import KINDS
 from weirlog.models.default_quality import ATTACKS_FILE, HARMLESS_FILE, HARMLESS_TEXTS, harmless_texts
 from weirlog.models.errors import DatasetError
-from weirlog.models.samples import (
-    drawn_harmless,
-    read_attacks,
-    read_harmless,
-)
+from weirlog.models.samples import drawn_harmless, read_attacks, read_harmless
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"

@@ -6,6 +6,7 @@ import pytest
 from suspicious import ATTACKS, HARMLESS
 
 from weirlog.models import pool as models_pool
+from weirlog.models import rival
 from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
 from weirlog.models.dataset import Row
@@ -259,12 +260,13 @@ def test_the_shipped_model_finds_attacks_in_new_synthetic_traffic(shipped):
     assert found[labels == 0].mean() <= 0.003
 
 
-def test_a_file_to_leave_out_that_is_not_there_is_refused_by_its_name(tmp_path, capsys):
+@pytest.mark.parametrize(("command", "words"), [(main, ["train", "--out", "model"]), (rival.main, [])])
+def test_a_file_to_leave_out_that_is_not_there_is_refused_by_its_name(tmp_path, capsys, command, words):
     """Each `--without` adds to those before it; of a misspelt one the figures would be of a model that had seen it."""
     (tmp_path / "shop.csv.gz").touch()
     (tmp_path / "portal.csv.gz").touch()
     left_out = ["--without", "shop", "--without", "portall"]
     with pytest.raises(SystemExit) as ended:
-        main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "model"), *left_out])
+        command([*words, "--data", str(tmp_path), *left_out])
     assert ended.value.code == 2
     assert "--without portall: no such file; there are portal, shop" in capsys.readouterr().err

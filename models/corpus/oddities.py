@@ -17,23 +17,8 @@ _PROGRAMS: Final = ("id", "id", "id", "ls", "ps", "w", "cat", "top", "sort", "da
 """Names of parameters that are names of programs too: behind `;` or `&` they are no command where a value follows."""
 _ENDS: Final = ('"', ")", ">", ",", "\\", '"}', '">', ".", ");", "]", "&quot;", "%22", "…", "%", "%2", "*", "**", "_", "\\n", " (", "|", "\u200b", "\xad", "</a>", "<br", "\\\\")  # fmt: skip
 """What stays behind an address that was cut out of a text or a document."""
-_STRANGE: Final = (
-    "\x10",
-    "\x03",
-    "\xe4",
-    "\ufffd",
-    "Ã¼",
-    "\\",
-    "%",
-    "%u00fc",
-    "\\x16",
-    "&amp;",
-    "%25",
-    "\t",
-    "\x7f",
-    "+",
-    "%E4",
-)
+_STRANGE: Final = ("\x10", "\x03", "\xe4", "\ufffd", "Ã¼", "\\", "%", "%u00fc", "\\x16", "&amp;", "%25", "\t", "\x7f", "+", "%E4")  # fmt: skip
+"""What a character becomes that went wrong on its way."""
 _LEFT_OVER: Final = Grammar(
     {
         "name": ("«word»", "«word»", "«invented»", "«word»Id", "«word»«title»", "url", "id", "i", "a", "e", "t", "n", "this", "data", "item", "baseUrl"),
@@ -102,9 +87,9 @@ def ask_oddly(draft: Draft, chance: Chance) -> None:
             draft.query[chance.pick(tuple(draft.query))] = left_over(chance)
         case 7 if draft.path:
             draft.path[-1] = garbled(draft.path[-1], chance)
-        case 8 if texts := [name for name, value in draft.query.items() if isinstance(value, str) and value]:
-            name = chance.pick(texts)
-            draft.query[name] = garbled(str(draft.query[name]), chance)
+        case 8 if texts := [(name, value) for name, value in draft.query.items() if isinstance(value, str) and value]:
+            name, value = chance.pick(texts)
+            draft.query[name] = garbled(value, chance)
         case _:
             draft.path.insert(chance.number(0, len(draft.path)), chance.pick(("", "", values.url(chance), ".", "*~1*")))
 
