@@ -1,13 +1,14 @@
-"""Text in Base64 or hexadecimal, where a run of letters and digits plainly says some."""
+"""Text in Base64, Base32 or hexadecimal, where a run of letters and digits plainly says some."""
 
 from __future__ import annotations
 
+import base64
 import binascii
 import re
 from typing import Final
 
 BASE64_CHARACTERS: Final = 16
-"""The shortest run that is tried as Base64."""
+"""The shortest run that is tried as Base64 or Base32."""
 HEXADECIMAL_BYTES: Final = 8
 """The shortest run that is tried as hexadecimal, in bytes."""
 BINARY_CHARACTERS: Final = 64
@@ -15,15 +16,16 @@ BINARY_CHARACTERS: Final = 64
 
 RUN: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{BASE64_CHARACTERS},}}={{0,2}}")
 """Of the Base64 alphabet."""
-# Printable ASCII, tabs and newlines, byte by byte.
-_HEXADECIMAL = re.compile(rf"[2-7][0-9a-fA-F](?:[2-7][0-9a-fA-F]|0[9aAdD]){{{HEXADECIMAL_BYTES - 1},}}+")
+# Printable ASCII, tabs, newlines and NUL, byte by byte.
+_HEXADECIMAL = re.compile(rf"[2-7][0-9a-fA-F](?:[2-7][0-9a-fA-F]|0[09aAdD]){{{HEXADECIMAL_BYTES - 1},}}+")
+_BASE32 = re.compile(rf"[A-Z2-7]{{{BASE64_CHARACTERS},}}")
 _SIGNS = re.compile(r"[+/_-]")
 _LONG_PART = re.compile(rf"[^/]{{{BASE64_CHARACTERS}}}")
 _URL_SAFE = str.maketrans("-_", "+/")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
+_STRANGE = re.compile("[\0-\x08\v\f\x0e-\x1f\x7f\ufffd]")  # control characters, and what is no UTF-8
 _CAPITALS, _SMALL, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
-_TEXT_DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
-_TEXT_SIGNS = b" <>'\"(){}[];=:/.,|&$\r\n"
+_TEXT_SIGNS = b" %<>'\"(){}[];=:/.,|&$\r\n"
 _RUN_SIGNS = bytes(code if code in _CAPITALS + _SMALL + _DIGITS + b"+/_-" else ord(" ") for code in range(256))
 
 
@@ -38,7 +40,8 @@ def says_nothing(value: str, lower: str) -> bool:
         return False
     # Up to two `=` may follow that count towards what is binary.
     return value == lower or not any(
-        len(run) + 2 >= BINARY_CHARACTERS or _base64_text(run) is not None for run in _runs(value)
+        len(run) + 2 >= BINARY_CHARACTERS or _base64_text(run) is not None or _base32_text(run) is not None
+        for run in _runs(value)
     )
 
 
@@ -49,9 +52,9 @@ def _runs(value: str) -> list[str]:
 
 
 def decoded(run: str) -> str | None:
-    """Return the text that a run of the Base64 alphabet says in hexadecimal, or else in Base64, or None."""
+    """Return the text that a run of the Base64 alphabet says in hexadecimal, or else in Base64 or Base32, or None."""
     said = [text for part in _SIGNS.split(run) if (text := _hexadecimal_text(part)) is not None]
-    return " ".join(said) or _base64_text(run)
+    return " ".join(said) or _base64_text(run) or _base32_text(run)
 
 
 def _hexadecimal_text(part: str) -> str | None:
@@ -59,21 +62,21 @@ def _hexadecimal_text(part: str) -> str | None:
     if digits.isdigit() or _HEXADECIMAL.fullmatch(digits) is None:
         return None
     raw = bytes.fromhex(digits)
-    # What holds no sign is a name.
-    return raw.decode("ascii") if len(raw.translate(None, _TEXT_SIGNS)) < len(raw) else None
+    return raw.decode("ascii") if _has_sign(raw) else None
 
 
 def _base64_text(run: str) -> str | None:
     """Return the text that a run of the Base64 alphabet says, or None where it plainly says none.
 
-    The whole run is tried, then its parts between slashes: the run may be a path that ends in one.
+    The run may be a path that ends in one: its folders, read as Base64, say something strange. Then what its parts between
+    slashes say is taken, where they say something.
     """
     run = run.rstrip("=")
     whole = _base64_part(run)
-    if whole is not None or "/" not in run:
+    if "/" not in run or (whole is not None and _STRANGE.search(whole) is None):
         return whole
     parts = [part for part in run.split("/") if len(part) >= BASE64_CHARACTERS]
-    return " ".join([text for part in parts if (text := _base64_part(part)) is not None]) or None
+    return " ".join([text for part in parts if (text := _base64_part(part)) is not None]) or whole
 
 
 def binary_start(run: str) -> int:
@@ -98,20 +101,32 @@ def _base64_part(part: str) -> str | None:
     # Without upper case every third byte of the text would lie in h…z: nobody's attack, and nearly every path.
     if len(part) < BASE64_CHARACTERS or len(part) % 4 == 1 or part == part.lower():
         return None
-    # The first of four digits holds a byte's upper six bits: g…z, 0…9, + and / there make it 128 or more, no text's. One
-    # in ten bytes may be strange; counting these spares decoding nearly every path and word that is none.
-    if len(part[::4].encode().translate(None, _TEXT_DIGITS)) * 10 > len(part) * 3 // 4:
-        return None
     raw = binascii.a2b_base64(part.translate(_URL_SAFE) + "=" * (-len(part) % 4))
     if raw.count(0) * 2 == len(raw):  # UTF-16, as PowerShell's -EncodedCommand takes it
         raw = raw.replace(b"\0", b"")
-    strange = len(raw.translate(None, _PRINTABLE))
-    if strange * 10 > len(raw):
-        return None
-    text = raw.decode("latin-1")
-    if not strange and RUN.fullmatch(text) is not None and (within := _base64_part(text.rstrip("="))) is not None:
+    text = _plain_text(raw)
+    if text is not None and RUN.fullmatch(text) is not None and (within := _base64_part(text.rstrip("="))) is not None:
         return within
-    return None if len(raw.translate(None, _TEXT_SIGNS)) == len(raw) else text
+    return text if text is not None and _has_sign(raw) else None
+
+
+def _base32_text(run: str) -> str | None:
+    digits = run.rstrip("=")
+    if _BASE32.fullmatch(digits) is None or len(digits) % 8 in {1, 3, 6}:
+        return None
+    raw = base64.b32decode(digits + "=" * (-len(digits) % 8))
+    return _plain_text(raw) if _has_sign(raw) else None
+
+
+def _plain_text(raw: bytes) -> str | None:
+    """Return the text in UTF-8 that bytes are; one character in ten may be none that is written. None for other bytes."""
+    text = raw.decode("utf-8", "replace")
+    return text if len(_STRANGE.findall(text)) * 10 <= len(text) else None
+
+
+def _has_sign(raw: bytes) -> bool:
+    """Return whether bytes hold a sign: what holds none is a name."""
+    return len(raw.translate(None, _TEXT_SIGNS)) < len(raw)
 
 
 def utf_7_text(run: str) -> str | None:

@@ -29,6 +29,8 @@ from weirlog.models.base64_text import (
 
 ROUNDS: Final = 3
 """How often percent, backslash and entity escapes are undone. The log format has undone one layer before."""
+LAYERS: Final = 2
+"""How deep Base64 or hexadecimal may stand in what other Base64 says: a tracker's value in its JSON."""
 REPEAT_LIMIT: Final = 16
 """A longer run of one character is cut to this: padding that pushes the payload out of the model's window."""
 OPAQUE_CHARACTERS: Final = 40
@@ -43,13 +45,15 @@ LINE_FEED: Final = "␊"
 NUL: Final = "␀"
 CONTROL: Final = "␦"
 GAP: Final = "…"  # something was left out here
-DECODED: Final = ("⟦", "⟧")  # what the Base64 or hexadecimal just before says
+DECODED: Final = ("⟦", "⟧")  # what the Base64, Base32 or hexadecimal just before says
 
 _ESCAPE = re.compile(
     r"(?P<bytes>(?:%[0-9a-fA-F]{2})+)"
     r"|%u(?P<percent_u>[0-9a-fA-F]{4})"
-    r"|\\u(?P<backslash_u>[0-9a-fA-F]{4})|\\u\{(?P<braced>[0-9a-fA-F]{1,6})\}|\\x(?P<backslash_x>[0-9a-fA-F]{2})"
-    r"|\\(?P<octal>[0-3][0-7]{2})"
+    r"|\\u(?P<backslash_u>[0-9a-fA-F]{4})|\\u\{(?P<braced>[0-9a-fA-F]{1,6})\}|\\U(?P<long_u>00[01][0-9a-fA-F]{5})"
+    r"|\\x(?P<backslash_x>[0-9a-fA-F]{2})"
+    # Style sheets write six digits, or end with a space; the shell's `echo` has a zero before an octal number.
+    r"|\\(?:0000(?=[2-7])|(?=..[ ]))(?P<style>[2-7][0-9a-fA-F])[ ]?|\\0?(?P<octal>[0-3][0-7]{2})"
     # UTF-7 of ASCII: its first twelve bits are below 8 in sixteen (RFC 2152).
     r"|\+(?P<utf_7>A[A-H][A-Za-z0-9+/]+)-?"
     r"|&#(?:[xX]0*(?P<hexadecimal>[0-9a-fA-F]{1,7})|0*(?P<decimal>[0-9]{1,8}));?"
@@ -145,24 +149,28 @@ class Canonicaliser:
         """Return `value` decoded, folded and shortened, on one line."""
         if is_plain(value):
             return value.lower()
+        return _shorten(self._read(value, LAYERS))
+
+    def _read(self, value: str, layers: int) -> str:
+        """Return `value` decoded and folded, with what its Base64 and hexadecimal say, and what is so written in that."""
         value = _unescape(value)
         if "\0" in value:
             value = _WIDE.sub(lambda match: match[0].replace("\0", ""), value)
-        if not may_say_text(value):
-            return _shorten(self._folded(value))
+        if not layers or not may_say_text(value):
+            return self._folded(value)
         pieces = []
         start = 0
         for match in RUN.finditer(value):
             text = decoded(match[0])
             if text is not None:
                 pieces.append(self._folded(value[start : match.end()]))
-                pieces.append(self._folded(_unescape(text)).join(DECODED))
+                pieces.append(self._read(text, layers - 1).join(DECODED))
                 start = match.end()
             elif is_binary(match[0]):
                 pieces.append(self._folded(value[start : match.start() + binary_start(match[0]) + 8]) + GAP)
                 start = match.end() - 4
         pieces.append(self._folded(value[start:]))
-        return _shorten("".join(pieces))
+        return "".join(pieces)
 
     def _folded(self, value: str) -> str:
         # Of printable ASCII the folding is lower case, which costs a tenth.

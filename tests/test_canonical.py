@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from weirlog.models.base64_text import BASE64_CHARACTERS
-from weirlog.models.canonical import OPAQUE_CHARACTERS, Canonicaliser
+from weirlog.models.canonical import LAYERS, OPAQUE_CHARACTERS, Canonicaliser
 
 
 def canonical(value: str) -> str:
@@ -23,6 +23,8 @@ def canonical(value: str) -> str:
         ("%u003Cscript%u003e", "<script>"),
         ("\\u003cscript\\x3e \\u{3C}", "<script> <"),
         ("&lt;script&gt; &#60 &#x3C; &#0000060;", "<script> < < <"),
+        ("\\U0000003cscript\\U0001F600", "<script¤"),
+        ("\\3c script\\00003e \\0047 C:\\3d\\models", "<script>' c:\\3d\\models"),
         ("&lpar;&colon;&NewLine;", "(:␊"),
         ("a&section=1&copy=2&lt", "a&section=1&copy=2<"),
         ("..%c0%af..%e0%80%af", "../../"),
@@ -66,12 +68,50 @@ def test_text_in_base64_is_shown_behind_it() -> None:
     assert "⟦iex (curl x)⟧" in canonical(base64.b64encode("IEX (curl x)".encode("utf-16-le")).decode())
 
 
-def test_base64_within_a_text_in_base64_stays() -> None:
-    inner = base64.b64encode(b"<script>alert(1)</script>").decode()
-    outer = base64.b64encode(f"x = {inner}".encode()).decode()
-    form = canonical(outer)
-    assert form.count("⟦") == 1
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_base64_within_a_text_in_base64_is_shown_behind_it() -> None:
+    """Trackers send JSON in Base64, and a value of it may be in Base64 again."""
+    inner = in_base64("<script>alert(1)</script>")
+    assert canonical(in_base64(f'{{"page": "{inner}"}}')).endswith(
+        '⟦{"page": "' + inner.lower() + '⟦<script>alert(1)</script>⟧"}⟧'
+    )
+
+
+def test_how_deep_base64_is_undone_is_bounded() -> None:
+    value = "<script>alert(1)</script>"
+    for _ in range(LAYERS + 1):
+        value = in_base64(f"x = {value}")
+    form = canonical(value)
+    assert form.count("⟦") == LAYERS
     assert "<script>" not in form
+
+
+def test_base64_behind_folders_is_told_from_them() -> None:
+    """Folders are of the Base64 alphabet too; where their length is a multiple of four, a run goes on through them."""
+    twice = in_base64(in_base64("{{config.items()}} or so"))
+    for folders in ("/jobs/apply/", "/forum/post/", "/search/", "/abc/"):
+        assert canonical(folders + twice).endswith("⟦{{config.items()}} or so⟧")
+
+
+def test_other_scripts_in_base64_hide_nothing() -> None:
+    assert canonical(in_base64("комментарий к заказу: <script>alert(1)</script>")).endswith(
+        "<script>alert(1)</script>⟧"
+    )
+
+
+def test_text_in_base32_is_shown_behind_it() -> None:
+    encoded = base64.b32encode(b"1' or 'a'='a").decode()
+    assert "⟦1' or 'a'='a⟧" in canonical(encoded)
+    assert canonical(encoded.rstrip("=")) == encoded.rstrip("=").lower() + "⟦1' or 'a'='a⟧"
+
+
+@pytest.mark.parametrize("harmless", ["JBSWY3DPEHPK3PXP", "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U", "SPRINGSALE2026XX"])
+def test_what_is_no_base32_text_stays_alone(harmless: str) -> None:
+    """A secret for one-time passwords is random, or says a word without a sign."""
+    assert canonical(harmless) == harmless.lower()
 
 
 def test_base64_of_base64_is_undone_as_one() -> None:
@@ -86,6 +126,11 @@ def test_text_in_hexadecimal_is_shown_behind_it(written: str) -> None:
     digits = written.format(b"1' or 'a'='a".hex())
     assert canonical(f"v={digits};") == f"v={digits}⟦1' or 'a'='a⟧;"
     assert canonical(digits.upper()).endswith("⟦1' or 'a'='a⟧")
+
+
+def test_a_nul_in_hexadecimal_hides_nothing() -> None:
+    assert canonical(b"/../etc/passwd\0.png".hex()).endswith("⟦/../etc/passwd␀.png⟧")
+    assert canonical(b"%2e%2e%2fjob%2f".hex()).endswith("⟦../job/⟧")
 
 
 @pytest.mark.parametrize(
