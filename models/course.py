@@ -152,16 +152,15 @@ class Course:
         self._training = parts.training
         self._kinds = kinds
         training_texts = (pool.texts[row] for row in parts.training)
-        preset = PRESETS["detector"]
-        self.tokenizer = tokenizer or Tokenizer.fit(training_texts, level=preset.level)
-        self.network = preset.sized(self.tokenizer.size, len(kinds))
+        self._preset = PRESETS["detector"]
+        self.tokenizer = tokenizer or Tokenizer.fit(training_texts, level=self._preset.level)
+        self.network = self._preset.sized(self.tokenizer.size, len(kinds))
         self.weights = weights
         self.history: list[Epoch] = []
 
     def run(self, quotas: Mapping[str, int], epochs: int, rate: float) -> None:
         """Train for some epochs of so many rows of each group, the rate falling from `rate` to 0; blocks for minutes each."""
-        preset = PRESETS["detector"]
-        pool, recipe = self._pool, self._recipe
+        pool, recipe, preset = self._pool, self._recipe, self._preset
         data = examples(pool.texts, pool.labels, kind_indices(pool.kinds, self._kinds), self.tokenizer, limit=LONGEST)
         say(f"{len(pool.texts)} rows, {sum(quotas.values())} an epoch, {len(self.tokenizer.index)} characters")
         fitted = fit(

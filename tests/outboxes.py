@@ -1,4 +1,4 @@
-"""An outbox as most tests want it."""
+"""An outbox as most tests want it, and what is put into it and asked of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fakes import FakeClock, RecordingMetrics
 
+from weirlog.pipeline.dead_letters import DeadLetter
 from weirlog.pipeline.grouping import Grouping
 from weirlog.pipeline.outbox import Outbox
 
@@ -33,3 +34,12 @@ def open_outbox(
         clock=clock or FakeClock(),
         metrics=metrics or RecordingMetrics(),
     )
+
+
+def ids(outbox: Outbox, sink: str = "a", limit: int = 1000) -> list[int]:
+    """The numbers of the alerts that wait for a sink."""
+    return [int(alert.id, 16) for _, alert in outbox.pending(sink, limit)]
+
+
+def a_letter(number: int, size: int = 10) -> DeadLetter:
+    return DeadLetter("parse", "no request log", "access.log", "17:ab", number, b"x" * size, 1_700_000_000.0)

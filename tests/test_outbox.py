@@ -1,4 +1,4 @@
-"""The outbox: what it took is there after SIGKILL, once; each sink drains it alone; it stays within its bounds."""
+"""The outbox: what it took is there after SIGKILL, once, and each sink drains it alone."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ import pytest
 from alerts_by_hand import an_alert, some_alerts
 from children import child
 from fakes import FakeClock, RecordingMetrics
-from outboxes import open_outbox
+from outboxes import ids, open_outbox
 
-from weirlog.pipeline import dead_letters
 from weirlog.pipeline.archive import Archive
-from weirlog.pipeline.dead_letters import DeadLetter
-from weirlog.pipeline.errors import PipelineError, RetryableError, StopError
-from weirlog.pipeline.outbox import Outbox, OutboxFullError
+from weirlog.pipeline.errors import PipelineError, StopError
+from weirlog.pipeline.outbox import Outbox
 
 BOTH = ("a", "b")
 
@@ -37,15 +35,6 @@ def outbox(path: Path) -> Iterator[Outbox]:
     outbox = open_outbox(path)
     yield outbox
     outbox.close()
-
-
-def ids(outbox: Outbox, sink: str = "a", limit: int = 1000) -> list[int]:
-    """The numbers of the alerts that wait for a sink."""
-    return [int(alert.id, 16) for _, alert in outbox.pending(sink, limit)]
-
-
-def a_letter(number: int, size: int = 10) -> DeadLetter:
-    return DeadLetter("parse", "no request log", "access.log", "17:ab", number, b"x" * size, 1_700_000_000.0)
 
 
 class TestTake:
@@ -214,209 +203,6 @@ class TestRestart:
             open_outbox(tmp_path / "missing" / "outbox.db")
 
 
-class TestRoom:
-    def test_a_full_outbox_takes_nothing_until_a_sink_has_drained_it(self, path: Path) -> None:
-        metrics = RecordingMetrics()
-        outbox = open_outbox(path, sinks=["a"], limit_bytes=5_000, metrics=metrics)
-        outbox.take([an_alert(1, size=6_000)], [])
-        with pytest.raises(OutboxFullError, match="limit is 5000.*max_size"):
-            outbox.take([an_alert(2)], [a_letter(1)])
-        assert (ids(outbox), metrics.gauges["outbox_full",]) == ([1], 1)
-        outbox.delivered("a", [outbox.pending("a", 1)[0][0]])
-        assert metrics.gauges["outbox_full",] == 0
-        outbox.take([an_alert(2)], [a_letter(1)])
-        assert ids(outbox) == [2]
-        assert metrics.counters["dead_letters_total", "stage=parse"] == 1
-        outbox.close()
-
-    def test_a_batch_larger_than_the_limit_is_taken_when_nothing_waits(self, path: Path) -> None:
-        """Else it would wait for ever."""
-        outbox = open_outbox(path, sinks=["a"], limit_bytes=1_000)
-        outbox.take([an_alert(1, size=5_000), an_alert(2, size=5_000, client="x")], [])
-        assert ids(outbox) == [1, 2]
-        outbox.close()
-
-    def test_dead_letters_are_taken_by_a_full_outbox(self, path: Path) -> None:
-        """They are bounded by themselves, and no sink has to make room for them."""
-        metrics = RecordingMetrics()
-        outbox = open_outbox(path, sinks=["a"], limit_bytes=10, metrics=metrics)
-        outbox.take([an_alert(1)], [])
-        outbox.take([], [a_letter(1)])
-        assert metrics.counters["dead_letters_total", "stage=parse"] == 1
-        outbox.close()
-
-    def test_delivered_alerts_make_room_for_new_ones(self, path: Path) -> None:
-        outbox = open_outbox(path, sinks=["a"], limit_bytes=100_000)
-        for number in range(100):
-            outbox.take([an_alert(number, size=4_000)], [])
-            outbox.delivered("a", [seq for seq, _ in outbox.pending("a", 9)])
-        kept = [int(str(document["id"]), 16) for document in outbox.latest(1000)]
-        assert kept == list(range(99, 99 - len(kept), -1))
-        assert 15 <= len(kept) <= 22
-        outbox.close()
-
-    def test_undelivered_alerts_never_make_room(self, path: Path) -> None:
-        outbox = open_outbox(path, sinks=["a", "b"], limit_bytes=50_000)
-        for number in range(11):
-            outbox.take([an_alert(number, size=4_000)], [])
-            outbox.delivered("a", [seq for seq, _ in outbox.pending("a", 9)])
-        with pytest.raises(OutboxFullError):
-            outbox.take([an_alert(11, size=4_000)], [])
-        assert ids(outbox, "b") == list(range(11))
-        outbox.close()
-
-    def test_a_full_disk_takes_nothing_and_the_same_call_succeeds_later(self, path: Path) -> None:
-        outbox = open_outbox(path)
-        outbox.take(some_alerts(1), [])
-        connection = outbox._database._connection
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {pages}")
-        batch = [an_alert(number, size=10_000, client=str(number)) for number in range(2, 12)]
-        with pytest.raises(RetryableError, match="full; make room"):
-            outbox.take(batch, [a_letter(1)])
-        assert ids(outbox) == [1]
-        connection.execute("PRAGMA max_page_count = 100000")
-        outbox.take(batch, [a_letter(1)])
-        assert ids(outbox) == list(range(1, 12))
-        outbox.close()
-
-    def test_a_file_that_another_process_holds_is_retryable(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("weirlog.pipeline.alert_database.BUSY_TIMEOUT_S", 0.05)
-        outbox = open_outbox(path)
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(RetryableError, match="another process"):
-            outbox.take(some_alerts(1), [])
-        other.execute("ROLLBACK")
-        other.close()
-        outbox.take(some_alerts(1), [])
-        assert ids(outbox) == [1]
-
-    def test_nobody_waits_for_ever_behind_another_thread(
-        self, path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Each of ours may wait long for another process, and the main thread has the watchdog to feed."""
-        monkeypatch.setattr("weirlog.pipeline.alert_database.TURN_TIMEOUT_S", 0.05)
-        began, over = threading.Event(), threading.Event()
-
-        def hold() -> None:
-            with outbox._database.transaction():
-                began.set()
-                over.wait()
-
-        holder = threading.Thread(target=hold)
-        holder.start()
-        began.wait()
-        with pytest.raises(RetryableError, match="busy for"):
-            outbox.take(some_alerts(1), [])
-        over.set()
-        holder.join()
-        outbox.take(some_alerts(1), [])
-        assert ids(outbox) == [1]
-        outbox.close()
-
-
-class TestPrune:
-    def test_what_was_delivered_is_forgotten_after_its_time(self, path: Path) -> None:
-        clock = FakeClock()
-        outbox = open_outbox(path, sinks=["a"], keep_s=100, clock=clock)
-        outbox.take(some_alerts(1, 2), [])
-        outbox.delivered("a", [outbox.pending("a", 1)[0][0]])
-        clock.advance(99)
-        assert outbox.prune() == 0
-        clock.advance(2)
-        assert outbox.prune() == 1
-        assert ids(outbox) == [2]
-        outbox.close()
-
-    def test_a_file_that_is_held_is_left_to_the_next_time(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("weirlog.pipeline.alert_database.BUSY_TIMEOUT_S", 0.05)
-        clock = FakeClock()
-        outbox = open_outbox(path, sinks=[], keep_s=100, clock=clock)
-        outbox.take(some_alerts(1), [])
-        clock.advance(101)
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        assert outbox.prune() == 0
-        other.execute("ROLLBACK")
-        other.close()
-        assert outbox.prune() == 1
-        outbox.close()
-
-    def test_what_takes_too_long_is_left_to_the_next_time(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is called between two signs of life to the service manager."""
-        monkeypatch.setattr("weirlog.pipeline.outbox.PRUNE_ROWS", 1)
-        clock = FakeClock()
-        outbox = open_outbox(path, sinks=[], keep_s=100, clock=clock)
-        outbox.take(some_alerts(1, 2, 3), [])
-        clock.advance(101)
-        monkeypatch.setattr("weirlog.pipeline.outbox.PRUNE_S", 0.0)
-        assert outbox.prune() == 1
-        monkeypatch.undo()
-        assert outbox.prune() == 2
-        outbox.close()
-
-    def test_what_people_have_labelled_is_kept(self, path: Path) -> None:
-        clock = FakeClock()
-        outbox = open_outbox(path, sinks=[], keep_s=100, clock=clock)
-        outbox.take(some_alerts(1, 2), [])
-        archive = Archive(path)
-        assert archive.label(an_alert(2).id, "benign")
-        archive.close()
-        clock.advance(101)
-        assert outbox.prune() == 1
-        assert [document["id"] for document in outbox.latest(9)] == [an_alert(2).id]
-        outbox.close()
-
-
-class TestDeadLetters:
-    def test_a_replayed_record_is_buried_once(self, path: Path) -> None:
-        metrics = RecordingMetrics()
-        outbox = open_outbox(path, metrics=metrics)
-        outbox.take([], [a_letter(1), a_letter(2)])
-        outbox.take([], [a_letter(2)])
-        assert metrics.counters["dead_letters_total", "stage=parse"] == 2
-        outbox.close()
-
-    def test_a_flood_of_garbage_pushes_out_the_oldest_garbage_alone(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(dead_letters, "LIMIT_LETTERS", 5)
-        metrics = RecordingMetrics()
-        outbox = open_outbox(path, metrics=metrics)
-        outbox.take(some_alerts(1), [])
-        outbox.refuse("a", outbox.pending("a", 1)[0][0], "no")
-        for number in range(20):
-            outbox.take([], [a_letter(number)])
-        archive = Archive(path)
-        assert [letter.position for letter in archive.dead_letters(99, stage="parse")] == [19, 18, 17, 16, 15]
-        assert archive.refused() == [an_alert(1).id]
-        archive.close()
-        assert metrics.counters["dead_letters_dropped_total",] == 15
-        outbox.close()
-
-    def test_their_bytes_are_bounded_too(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dead_letters, "LIMIT_BYTES", 3000)
-        outbox = open_outbox(path)
-        outbox.take([], [a_letter(number, size=1000) for number in range(10)])
-        archive = Archive(path)
-        assert [letter.position for letter in archive.dead_letters(99)] == [9, 8, 7]
-        archive.close()
-        outbox.close()
-
-    def test_a_long_payload_is_cut(self, path: Path, outbox: Outbox) -> None:
-        outbox.take([], [a_letter(1, size=1 << 20)])
-        archive = Archive(path)
-        assert len(archive.dead_letters(9)[0].payload) == dead_letters.LIMIT_PAYLOAD_BYTES
-        archive.close()
-
-    def test_a_name_that_is_no_utf8_is_stored(self, path: Path, outbox: Outbox) -> None:
-        outbox.take([], [DeadLetter("parse", "a\ud800", "b\udcff.log", "c\udcff", 1, b"", 0.0)])
-        archive = Archive(path)
-        assert archive.dead_letters(9)[0].source == "b?.log"
-        archive.close()
-
-
 def test_threads_may_use_it_at_once(path: Path) -> None:
     """A scorer takes, two workers drain, a page looks on: nothing is lost, nothing comes twice."""
     outbox = open_outbox(path)
@@ -456,7 +242,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from alerts_by_hand import an_alert
-from outboxes import open_outbox
+from outboxes import a_letter, ids, open_outbox
 
 outbox = open_outbox(Path(sys.argv[2]), group_by=["client"])
 number = int(sys.argv[3])
