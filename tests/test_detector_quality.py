@@ -106,7 +106,14 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
             836,
             ORDINARY_FLAGGED,
             id="ordinary ones of a hundred and eighty-nine sites",
-            marks=short_of("0.8 % (7 of 836; 0.4–1.7) alert"),
+            marks=short_of("0.7 % (6 of 836; 0.3–1.6) alert"),
+        ),
+        pytest.param(
+            "eighth_look",
+            825,
+            ORDINARY_FLAGGED,
+            id="ordinary ones of two hundred and two sites",
+            marks=short_of("0.6 % (5 of 825; 0.3–1.4) alert"),
         ),
     ],
 )

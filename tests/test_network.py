@@ -62,7 +62,7 @@ def test_another_vocabulary_changes_the_embedding_alone() -> None:
 
 
 def test_the_detector_takes_as_many_kinds_as_its_data_has() -> None:
-    assert PRESETS["detector"].sized(81, kinds=5).shapes()["kinds.kernel"] == (48, 5)
+    assert PRESETS["detector"].sized(81, kinds=5).shapes()["kinds.kernel"] == (96, 5)
 
 
 def test_the_layers_are_told_in_order() -> None:

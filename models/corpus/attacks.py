@@ -30,7 +30,7 @@ _RULES: Final = MappingProxyType(
         "xpath": (COMMAND_GRAMMAR, "xpath", 3),
         "ssi": (MARKUP_GRAMMAR, "ssi", 4),
         "deserialization": (COMMAND_GRAMMAR, "deserialization", 8),
-        "probe": (PROBE_GRAMMAR, "probe", 14),
+        "probe": (PROBE_GRAMMAR, "probe", 24),
     }
 )
 KINDS: Final = tuple(_RULES)
