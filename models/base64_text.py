@@ -40,8 +40,7 @@ def says_nothing(value: str, lower: str) -> bool:
         return False
     # Up to two `=` may follow that count towards what is binary.
     return value == lower or not any(
-        len(run) + 2 >= BINARY_CHARACTERS or _base64_text(run) is not None or _base32_text(run) is not None
-        for run in _runs(value)
+        len(run) + 2 >= BINARY_CHARACTERS or _run_text(run) is not None for run in _runs(value)
     )
 
 
@@ -54,7 +53,12 @@ def _runs(value: str) -> list[str]:
 def decoded(run: str) -> str | None:
     """Return the text that a run of the Base64 alphabet says in hexadecimal, or else in Base64 or Base32, or None."""
     said = [text for part in _SIGNS.split(run) if (text := _hexadecimal_text(part)) is not None]
-    return " ".join(said) or _base64_text(run) or _base32_text(run)
+    return " ".join(said) or _run_text(run)
+
+
+def _run_text(run: str) -> str | None:
+    """Return the text that a run of the Base64 alphabet says in Base64 or else in Base32, or None."""
+    return _base64_text(run) or _base32_text(run)
 
 
 def _hexadecimal_text(part: str) -> str | None:

@@ -41,7 +41,7 @@ without any real host, two of 7,279 different harmless requests of such hosts di
 program's log that had been put into them, and none of the 3,560 that stand as they were logged."""
 PROBE_THRESHOLD: Final = 0.95
 """A probe is told by a name alone, which a site may bear itself; an injection is told by what breaks out of its place. Of
-3,560 requests of real hosts, asked of a model that had seen none of these, two reached it: for `/uploads/webshell.php`."""
+3,560 requests of real hosts, asked of a model that had seen none of these, two reached it: for a console of developers, `/app_dev.php/…`."""
 
 
 def settled(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_ROWS) -> Artifact:

@@ -242,7 +242,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from alerts_by_hand import an_alert
-from outboxes import a_letter, ids, open_outbox
+from outboxes import open_outbox
 
 outbox = open_outbox(Path(sys.argv[2]), group_by=["client"])
 number = int(sys.argv[3])

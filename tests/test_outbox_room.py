@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,12 @@ from weirlog.pipeline import dead_letters
 from weirlog.pipeline.archive import Archive
 from weirlog.pipeline.dead_letters import DeadLetter
 from weirlog.pipeline.errors import RetryableError
-from weirlog.pipeline.outbox import Outbox, OutboxFullError
+from weirlog.pipeline.outbox import OutboxFullError
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "outbox.db"
-
-
-@pytest.fixture
-def outbox(path: Path) -> Iterator[Outbox]:
-    outbox = open_outbox(path)
-    yield outbox
-    outbox.close()
 
 
 class TestRoom:
@@ -109,10 +101,9 @@ class TestRoom:
         outbox.take(some_alerts(1), [])
         assert ids(outbox) == [1]
 
-    def test_nobody_waits_for_ever_behind_another_thread(
-        self, path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_nobody_waits_for_ever_behind_another_thread(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Each of ours may wait long for another process, and the main thread has the watchdog to feed."""
+        outbox = open_outbox(path)
         monkeypatch.setattr("weirlog.pipeline.alert_database.TURN_TIMEOUT_S", 0.05)
         began, over = threading.Event(), threading.Event()
 
@@ -221,14 +212,18 @@ class TestDeadLetters:
         archive.close()
         outbox.close()
 
-    def test_a_long_payload_is_cut(self, path: Path, outbox: Outbox) -> None:
+    def test_a_long_payload_is_cut(self, path: Path) -> None:
+        outbox = open_outbox(path)
         outbox.take([], [a_letter(1, size=1 << 20)])
         archive = Archive(path)
         assert len(archive.dead_letters(9)[0].payload) == dead_letters.LIMIT_PAYLOAD_BYTES
         archive.close()
+        outbox.close()
 
-    def test_a_name_that_is_no_utf8_is_stored(self, path: Path, outbox: Outbox) -> None:
+    def test_a_name_that_is_no_utf8_is_stored(self, path: Path) -> None:
+        outbox = open_outbox(path)
         outbox.take([], [DeadLetter("parse", "a\ud800", "b\udcff.log", "c\udcff", 1, b"", 0.0)])
         archive = Archive(path)
         assert archive.dead_letters(9)[0].source == "b?.log"
         archive.close()
+        outbox.close()
