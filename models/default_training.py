@@ -48,6 +48,7 @@ from weirlog.models.dataset import CSV_SUFFIXES
 from weirlog.models.default_quality import evaluate_default
 from weirlog.models.default_thresholds import CALIBRATION_ROWS, settled
 from weirlog.models.engines import FloatArray
+from weirlog.models.errors import ArtifactError
 from weirlog.models.presets import PRESETS
 from weirlog.models.quality_page import page
 from weirlog.models.request import JSON
@@ -69,6 +70,25 @@ def refuse_unknown(parser: argparse.ArgumentParser, files: Sequence[Path], witho
     names = {data_name(path) for path in files}
     if unknown := set(without) - names:
         parser.error(f"--without {' '.join(sorted(unknown))}: no such file; there are {', '.join(sorted(names))}")
+
+
+def loaded(parser: argparse.ArgumentParser, ref: str) -> Artifact:
+    """Return a model; end the program with an error where there is none."""
+    try:
+        return load(ref)
+    except ArtifactError as error:
+        parser.error(str(error))
+
+
+def refuse_other_shape(parser: argparse.ArgumentParser, start: Artifact) -> None:
+    """End the program with an error where a model is no `detector`: before the texts are made, which takes minutes."""
+    wanted = PRESETS["detector"].network
+    own = start.network.with_sizes(vocabulary=wanted.embedding.vocabulary, kinds=wanted.kinds)
+    if own.shapes() != wanted.shapes() or own.embedding.pairs != wanted.embedding.pairs:
+        parser.error(
+            f"--refine {start.name}: it is {', '.join(start.network.layers())}, and a detector is "
+            f"{', '.join(wanted.layers())}; leave --refine out to train one from the beginning"
+        )
 
 
 def train_default(files: Sequence[Path], recipe: Recipe, created: str, start: Artifact | None = None) -> Artifact:
@@ -170,19 +190,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     files = [] if options.data is None else data_files(options.data)
     if options.command == "calibrate":
-        model = settled(load(options.model), files, options.rows)
+        model = settled(loaded(parser, options.model), files, options.rows)
         save_over(options.out, model)
         say(json.dumps({"digest": model.digest, **_fp_rates(model)}, indent=1))
         return 0
     if options.command == "evaluate":
-        text = page(evaluate_default(load(options.model), files, options.texts))
+        text = page(evaluate_default(loaded(parser, options.model), files, options.texts))
         if options.out is not None:
             options.out.write_text(text, encoding="utf-8")
         say(text)
         return 0
     refuse_unknown(parser, files, options.without)
     kept = [path for path in files if data_name(path) not in options.without]
-    start = None if options.refine is None else load(options.refine)
+    start = None if options.refine is None else loaded(parser, options.refine)
+    if start is not None:
+        refuse_other_shape(parser, start)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     artifact = settled(train_default(kept, Recipe(epochs=options.epochs, seed=options.seed), created, start), kept)
     save_over(options.out, artifact)

@@ -3,6 +3,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from artifacts import random_artifact
 from suspicious import ATTACKS, HARMLESS
 
 from weirlog.models import pool as models_pool
@@ -270,3 +271,14 @@ def test_a_file_to_leave_out_that_is_not_there_is_refused_by_its_name(tmp_path, 
         command([*words, "--data", str(tmp_path), *left_out])
     assert ended.value.code == 2
     assert "--without portall: no such file; there are portal, shop" in capsys.readouterr().err
+
+
+def test_a_model_of_another_shape_is_not_refined_and_its_layers_are_named(tmp_path, capsys):
+    random_artifact("lstm").save(tmp_path / "other")
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--data", str(tmp_path), "--refine", str(tmp_path / "other"), "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "LSTM(64" in said
+    assert "LSTM(80" in said
+    assert not (tmp_path / "out").exists()
