@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import zlib
 from typing import Final
 
 BASE64_CHARACTERS: Final = 16
 """The shortest run that is tried as Base64 or Base32."""
 HEXADECIMAL_BYTES: Final = 8
 """The shortest run that is tried as hexadecimal, in bytes."""
+INFLATED: Final = 4
+"""What is compressed is read up to so many times the length of its run: a bomb costs no more than other text."""
 BINARY_CHARACTERS: Final = 64
 """From this length a run of the Base64 alphabet that says no text, and mixes it as ciphers do, is cut to its ends."""
 
@@ -25,6 +28,13 @@ _URL_SAFE = str.maketrans("-_", "+/")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _STRANGE = re.compile("[\0-\x08\v\f\x0e-\x1f\x7f\ufffd]")  # control characters, and what is no UTF-8
 _CAPITALS, _SMALL, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
+_COMPRESSED = (
+    b"\x1f\x8b\x08",
+    b"\x78\x01",
+    b"\x78\x5e",
+    b"\x78\x9c",
+    b"\x78\xda",
+)  # gzip (RFC 1952) and zlib (RFC 1950)
 _TEXT_SIGNS = b" %<>'\"(){}[];=:/.,|&$\r\n"
 _RUN_SIGNS = bytes(code if code in _CAPITALS + _SMALL + _DIGITS + b"+/_-" else ord(" ") for code in range(256))
 
@@ -106,12 +116,22 @@ def _base64_part(part: str) -> str | None:
     if len(part) < BASE64_CHARACTERS or len(part) % 4 == 1 or part == part.lower():
         return None
     raw = binascii.a2b_base64(part.translate(_URL_SAFE) + "=" * (-len(part) % 4))
+    if raw.startswith(_COMPRESSED):
+        raw = _inflated(raw, INFLATED * len(part)) or raw
     if raw.count(0) * 2 == len(raw):  # UTF-16, as PowerShell's -EncodedCommand takes it
         raw = raw.replace(b"\0", b"")
     text = _plain_text(raw)
     if text is not None and RUN.fullmatch(text) is not None and (within := _base64_part(text.rstrip("="))) is not None:
         return within
     return text if text is not None and _has_sign(raw) else None
+
+
+def _inflated(raw: bytes, limit: int) -> bytes:
+    """Return the first `limit` bytes of what compressed bytes hold, or nothing where they are none."""
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(raw, limit)
+    except zlib.error:
+        return b""
 
 
 def _base32_text(run: str) -> str | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import zlib
+from collections.abc import Callable
 
 import pytest
 
-from weirlog.models.base64_text import BASE64_CHARACTERS
+from weirlog.models.base64_text import BASE64_CHARACTERS, INFLATED
 from weirlog.models.canonical import LAYERS, OPAQUE_CHARACTERS, Canonicaliser
 
 
@@ -112,6 +115,30 @@ def test_text_in_base32_is_shown_behind_it() -> None:
 def test_what_is_no_base32_text_stays_alone(harmless: str) -> None:
     """A secret for one-time passwords is random, or says a word without a sign."""
     assert canonical(harmless) == harmless.lower()
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress, lambda text: zlib.compress(text, 1)])
+def test_compressed_text_in_base64_is_shown_behind_it(compress: Callable[[bytes], bytes]) -> None:
+    """Editors of diagrams put a whole one into a link, and so does an attacker."""
+    encoded = base64.urlsafe_b64encode(compress(b"1' union select card from payments --")).decode()
+    assert canonical(encoded).endswith("⟦1' union select card from payments --⟧")
+    assert canonical(encoded.rstrip("=")).endswith("⟦1' union select card from payments --⟧")
+
+
+def test_of_compressed_text_as_much_is_read_as_its_length_allows() -> None:
+    bomb = base64.b64encode(zlib.compress(b"<a b='c'>" * 100_000)).decode()
+    said = canonical(bomb).partition("⟦")[2]
+    assert said.startswith("<a b='c'><a b='c'>")
+    assert len(said) <= INFLATED * len(bomb) + 1
+
+
+def test_compressed_text_that_is_cut_short_is_read_as_far_as_it_goes() -> None:
+    compressed = zlib.compress(b"1' union select card from payments where name = 'x' --")
+    assert "⟦1' union select" in canonical(base64.b64encode(compressed[:36]).decode())
+
+
+def test_base64_that_begins_as_compressed_text_does_and_is_none_says_nothing() -> None:
+    assert "⟦" not in canonical(base64.b64encode(b"\x78\x9c" + bytes(range(200, 240))).decode())
 
 
 def test_base64_of_base64_is_undone_as_one() -> None:

@@ -72,5 +72,5 @@ def respelt(text: str, chance: Chance, share: float) -> str:
     if not chance.maybe(share):
         return text
     text = chance.pick(_MUTATIONS)(text, chance)
-    # The text preparation undoes one layer of Base64; below two an attack would be a label without a cause.
+    # Base64 is not among these: how deep the text preparation undoes it is bounded, and below an attack has no cause.
     return chance.pick(_LAYERS)(text, chance) if chance.maybe(0.15) else text
