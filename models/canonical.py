@@ -1,7 +1,7 @@
 """One text value brought into the form that "detection-1" models read: decoded, folded, shortened.
 
 An attack can be spelt in endless ways that a server undoes again: percent and entity encoding twice over, full-width
-letters, escapes, UTF-7 and UTF-16, Base64, hexadecimal, padding. Here each spelling is undone once, the same way in
+letters, escapes, UTF-7, UTF-16 and UTF-32, Base64, hexadecimal, padding. Here each spelling is undone once, the same way in
 training and in serving, so that the model need not learn it. Every step is linear in the value's length; the rounds are
 counted.
 
@@ -65,8 +65,8 @@ _ESCAPE_SIGNS = ("%", "\\", "&", "+A")
 _OVERLONG = re.compile(
     "[\xc0\xc1](?P<two>[\x80-\xbf])|\xe0(?P<three>[\x80-\x9f][\x80-\xbf])|\xf0\x80(?P<four>[\x80-\x9f][\x80-\xbf])"
 )
-# UTF-16 of Western letters, read a byte a character.
-_WIDE = re.compile("(?:[^\0]\0){3,}|(?:\0[^\0]){3,}")
+# UTF-16 and UTF-32 of Western letters, read a byte a character.
+_WIDE = re.compile("(?:[^\0]\0{1,3}){3,}|(?:\0{1,3}[^\0]){3,}")
 _PLAIN = re.compile(r"[ -$'-\[\]-~\n]*+")  # printable ASCII without % & \, and newlines, which are counted
 _REPEAT = re.compile(rf"(.)\1{{{REPEAT_LIMIT},}}", re.DOTALL)
 _PAIR = re.compile(r"(.)\1", re.DOTALL)

@@ -26,7 +26,7 @@ from weirlog.models.windows import cut
 HELD_OUT_SEED: Final = 70_003
 """Of the generated rows that set the thresholds: never trained on, though of the same generators."""
 HELD_OUT_PLAIN: Final = 160_000
-"""With the longest left out a rate of 2e-4 is then counted from twenty-eight of them."""
+"""With the longest left out a rate of 1e-4 is then counted from fourteen of them."""
 HELD_OUT_HARD: Final = 10_000
 CALIBRATION_SEED: Final = 50_021
 """Of the generated rows whose scores become the table of false-positive rates."""
@@ -34,12 +34,8 @@ CALIBRATION_ROWS: Final = 250_000
 """A rate of 5e-5 is then counted from ten requests; scoring them takes two minutes."""
 SCORED_AT_ONCE: Final = 20_000
 FALSE_ALERT_RATE: Final = 1e-4
-"""Of requests of real hosts."""
-PLAIN_FALSE_ALERT_RATE: Final = 2e-4
-"""Of generated plain requests, which are harder than real ones: where so many of them alerted with a model that had been trained
-without any real host, two of 7,279 different harmless requests of such hosts did as injections, for a line of shell and one of a
-program's log that had been put into them, and none of the 3,560 that stand as they were logged."""
-PROBE_THRESHOLD: Final = 0.95
+"""Of requests of real hosts, and of generated plain ones, which are harder."""
+PROBE_THRESHOLD: Final = 0.98
 """A probe is told by a name alone, which a site may bear itself; an injection is told by what breaks out of its place. Of
 3,560 requests of real hosts, asked of a model that had seen none of these, two reached it: for a console of developers, `/app_dev.php/…`."""
 
@@ -84,16 +80,11 @@ def with_thresholds(artifact: Artifact, plain: Sequence[str], hosts: Sequence[st
 
     Args:
         artifact: the model.
-        plain: texts of generated plain requests, at most as long as the network reads at once: of these
-            PLAIN_FALSE_ALERT_RATE alert as an injection.
-        hosts: texts of real hosts that were left out: of these FALSE_ALERT_RATE alert.
+        plain: texts of generated plain requests, at most as long as the network reads at once.
+        hosts: texts of real hosts that were left out; may be none. Of either FALSE_ALERT_RATE alert as an injection.
     """
-    found = [0.5]
-    for texts, rate in ((plain, PLAIN_FALSE_ALERT_RATE), (hosts, FALSE_ALERT_RATE)):
-        if not texts:
-            continue
-        found.append(threshold_at(score_injections(artifact, texts), rate))
-    return replace(artifact, threshold=max(found), kind_thresholds={PROBE: PROBE_THRESHOLD}, digest="")
+    found = [threshold_at(score_injections(artifact, texts), FALSE_ALERT_RATE) for texts in (plain, hosts) if texts]
+    return replace(artifact, threshold=max([0.5, *found]), kind_thresholds={PROBE: PROBE_THRESHOLD}, digest="")
 
 
 def score_texts(artifact: Artifact, texts: Sequence[str]) -> FloatArray:

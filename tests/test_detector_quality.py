@@ -15,7 +15,6 @@ from weirlog.models.corpus.documentation import passages
 from weirlog.models.corpus.encodings import ENCODINGS, PLAIN
 from weirlog.models.corpus.traffic import plain_traffic, quotations
 from weirlog.models.default_quality import ATTACKS_FILE, HARMLESS_FILE, REPORT_SEED, REQUESTS_FILE, harmless_texts
-from weirlog.models.default_thresholds import PLAIN_FALSE_ALERT_RATE
 from weirlog.models.detector import load_detector
 from weirlog.models.quality import judge_attacks, judge_bodies, judge_harmless, mark_attacks, share
 from weirlog.models.quality_page import told
@@ -28,6 +27,7 @@ HARMLESS_FLAGGED = 0.03
 ORDINARY_FLAGGED = 0.005
 HARD_FLAGGED = 0.05
 PASSAGES_FLAGGED = 0.01
+PLAIN_FLAGGED = 0.0002
 FOUND_PLAIN = 0.97
 FOUND_ENCODED = 0.90
 NAMED = 0.90
@@ -99,22 +99,20 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
             791,
             ORDINARY_FLAGGED,
             id="ordinary ones of a hundred and sixty sites",
-            marks=short_of("0.506 % (4 of 791; 0.2–1.3) alert"),
         ),
         pytest.param(
             "seventh_look",
             836,
             ORDINARY_FLAGGED,
             id="ordinary ones of a hundred and eighty-nine sites",
-            marks=short_of("0.7 % (6 of 836; 0.3–1.6) alert"),
         ),
         pytest.param(
             "eighth_look",
             825,
             ORDINARY_FLAGGED,
             id="ordinary ones of two hundred and two sites",
-            marks=short_of("0.6 % (5 of 825; 0.3–1.4) alert"),
         ),
+        pytest.param("ninth_look", 1_183, ORDINARY_FLAGGED, id="ordinary ones of two hundred and ninety-five sites"),
     ],
 )
 def test_few_requests_of_applications_alert(detector, look, count, bound):
@@ -185,9 +183,9 @@ def test_few_harmless_long_bodies_are_flagged(bodies, form):
     assert flagged.value <= HARMLESS_FLAGGED, told(flagged)
 
 
-def test_plain_requests_of_any_length_alert_as_seldom_as_the_threshold_is_meant_to(detector):
-    """What is shown, at 95 %, to be above the rate that the threshold was chosen for is above it."""
+def test_plain_requests_of_any_length_seldom_alert(detector):
+    """The longest have several windows, each a chance. What is shown, at 95 %, to be above the rate is above it."""
     drawn = islice(plain_traffic(REPORT_SEED), GENERATED)
     verdicts = detector.classify([made.request for made in drawn])
     alerts = Share(sum(verdict.is_attack for verdict in verdicts), len(verdicts))
-    assert alerts.interval[0] <= PLAIN_FALSE_ALERT_RATE, told(alerts)
+    assert alerts.interval[0] <= PLAIN_FLAGGED, told(alerts)

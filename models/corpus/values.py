@@ -29,8 +29,8 @@ BASE64_URL: Final = ALPHANUMERIC + "-_"
 DEVELOPMENT_URLS: Final = 0.003
 """Share of addresses that point into the local network: as rare on a site as they are like a forged one."""
 LIKE_OBJECTS: Final = 0.005
-"""Share of tokens that begin as serialised objects do, by chance."""
-_OBJECTS: Final = ("rO0AB", "AAEAAAD", "gASV", "gAN9", "BAhb", "Tzox", "aced0005", "80049")
+"""Share of tokens and of invented words that begin as serialised objects do, by chance: without case "gANj" begins names of towns."""
+_OBJECTS: Final = ("rO0AB", "AAEAAAD", "gASV", "gAN9", "gANj", "gAJj", "BAhb", "Tzox", "YToy", "aced0005", "80049")
 _TOP_LEVEL: Final = (
     "com",
     "com",
@@ -72,7 +72,8 @@ def number(chance: Chance) -> str:
 def invented(chance: Chance) -> str:
     """Return a pronounceable word that no dictionary has: brands, user names, slugs."""
     syllables = chance.number(1, 4)
-    return "".join(
+    beginning = chance.pick(_OBJECTS)[: chance.number(2, 4)].lower() if chance.maybe(LIKE_OBJECTS) else ""
+    return beginning + "".join(
         chance.pick(("b", "br", "c", "ch", "d", "f", "g", "gr", "h", "j", "k", "kl", "l", "m", "n", "p", "qu", "r", "s",
                      "sh", "st", "t", "tr", "v", "w", "x", "y", "z", ""))
         + chance.pick(("a", "e", "i", "o", "u", "ai", "ea", "oo", "ie", "y"))
