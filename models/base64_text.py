@@ -28,13 +28,8 @@ _URL_SAFE = str.maketrans("-_", "+/")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _STRANGE = re.compile("[\0-\x08\v\f\x0e-\x1f\x7f\ufffd]")  # control characters, and what is no UTF-8
 _CAPITALS, _SMALL, _DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
-_COMPRESSED = (
-    b"\x1f\x8b\x08",
-    b"\x78\x01",
-    b"\x78\x5e",
-    b"\x78\x9c",
-    b"\x78\xda",
-)  # gzip (RFC 1952) and zlib (RFC 1950)
+# gzip (RFC 1952), and zlib at its four levels (RFC 1950).
+_COMPRESSED = (b"\x1f\x8b\x08", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _TEXT_SIGNS = b" %<>'\"(){}[];=:/.,|&$\r\n"
 _RUN_SIGNS = bytes(code if code in _CAPITALS + _SMALL + _DIGITS + b"+/_-" else ord(" ") for code in range(256))
 

@@ -111,6 +111,7 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
             825,
             ORDINARY_FLAGGED,
             id="ordinary ones of two hundred and two sites",
+            marks=short_of("0.6 % (5 of 825; 0.3–1.4) alert"),
         ),
         pytest.param("ninth_look", 1_183, ORDINARY_FLAGGED, id="ordinary ones of two hundred and ninety-five sites"),
     ],
