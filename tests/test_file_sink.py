@@ -12,7 +12,7 @@ from alerts_by_hand import an_alert, some_alerts
 from contracts.sink import Receiver, SinkContract
 
 from weirlog.pipeline.errors import RetryableError
-from weirlog.pipeline.sinks.file import FileSink
+from weirlog.pipeline.sinks.file import LAST_BYTES, FileSink
 
 
 class AlertFile(Receiver):
@@ -86,10 +86,18 @@ def test_a_truncated_file_is_written_from_its_new_beginning(receiver: AlertFile)
     assert receiver.path.read_bytes() == an_alert(2).body + b"\n"
 
 
-def test_a_line_that_a_crash_tore_is_ended_before_the_next(receiver: AlertFile) -> None:
-    receiver.path.write_bytes(an_alert(1).body + b"\n" + an_alert(2).body[:10])
+@pytest.mark.parametrize("written", [1, 10, 70, len(an_alert(2).body)])
+def test_an_alert_that_a_crash_tore_is_finished_where_it_stands(receiver: AlertFile, written: int) -> None:
+    receiver.path.write_bytes(an_alert(1).body + b"\n" + an_alert(2).body[:written])
+    receiver.sink().deliver(some_alerts(2, 3))
+    assert receiver.bodies() == [alert.body for alert in (an_alert(1), *some_alerts(2, 3))]
+
+
+@pytest.mark.parametrize("torn", [b"half a line", an_alert(2).body[:70], b"x" * LAST_BYTES * 2])
+def test_a_torn_line_that_is_no_alerts_beginning_is_ended_before_the_next(receiver: AlertFile, torn: bytes) -> None:
+    receiver.path.write_bytes(an_alert(1).body + b"\n" + torn)
     receiver.sink().deliver([an_alert(3)])
-    assert receiver.bodies() == [an_alert(1).body, an_alert(2).body[:10], an_alert(3).body]
+    assert receiver.bodies() == [an_alert(1).body, torn, an_alert(3).body]
 
 
 def test_a_full_disk_is_retryable_and_leaves_no_half_batch(

@@ -12,6 +12,8 @@ from weirlog.pipeline.errors import RetryableError
 
 MODE = 0o640
 """The owner writes, the group (a log shipper's, say) reads: alerts quote requests."""
+LAST_BYTES = 64 << 10
+"""How far back a line without its end is looked for; what is longer is ended where it is."""
 
 
 class FileSink:
@@ -38,10 +40,7 @@ class FileSink:
         try:
             descriptor = self._current()
             before = os.fstat(descriptor).st_size
-            # A crash in the middle of a write leaves a line without its end: the next one must not be glued to it.
-            torn = before > 0 and os.pread(descriptor, 1, before - 1) != b"\n"
-            block = (b"\n" if torn else b"") + b"".join(alert.body + b"\n" for alert in alerts)
-            self._append(descriptor, block, before)
+            self._append(descriptor, _lines(alerts, behind=_torn(descriptor, before)), before)
         except OSError as error:
             self.close()
             raise RetryableError(
@@ -87,6 +86,24 @@ class FileSink:
             if written and os.fstat(descriptor).st_size == before + written:
                 os.ftruncate(descriptor, before)
             raise
+
+
+def _torn(descriptor: int, size: int) -> bytes:
+    """Return what of a file's last line stands there without its end: a crash in the middle of a write leaves such."""
+    start = max(0, size - LAST_BYTES)
+    return os.pread(descriptor, size - start, start).rpartition(b"\n")[2]
+
+
+def _lines(alerts: Sequence[Alert], *, behind: bytes) -> bytes:
+    """Return alerts as lines, to stand behind a torn one, or nothing.
+
+    The alert that was torn was not settled, so it comes again: it is finished where it stands, and no reader meets half of one.
+    """
+    if not behind:
+        return b"".join(alert.body + b"\n" for alert in alerts)
+    torn = next((alert for alert in alerts if alert.body.startswith(behind)), None)
+    rest = b"" if torn is None else torn.body[len(behind) :]
+    return rest + b"\n" + b"".join(alert.body + b"\n" for alert in alerts if alert is not torn)
 
 
 def _sync_directory(path: Path) -> None:
