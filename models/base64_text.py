@@ -106,18 +106,22 @@ def is_binary(run: str) -> bool:
     return capitals * 5 >= len(raw) and small * 5 >= len(raw) and digits * 16 >= len(raw)
 
 
-def _base64_part(part: str) -> str | None:
+def _base64_part(part: str, *, inflate: bool = True) -> str | None:
+    # Base64 within Base64 is shorter each time; what was inflated is longer, so that once is enough.
     # Without upper case every third byte of the text would lie in h…z: nobody's attack, and nearly every path.
     if len(part) < BASE64_CHARACTERS or len(part) % 4 == 1 or part == part.lower():
         return None
     raw = binascii.a2b_base64(part.translate(_URL_SAFE) + "=" * (-len(part) % 4))
-    if raw.startswith(_COMPRESSED):
+    if inflate and raw.startswith(_COMPRESSED):
         raw = _inflated(raw, INFLATED * len(part)) or raw
+        inflate = False
     if raw.count(0) * 2 == len(raw):  # UTF-16, as PowerShell's -EncodedCommand takes it
         raw = raw.replace(b"\0", b"")
     text = _plain_text(raw)
-    if text is not None and RUN.fullmatch(text) is not None and (within := _base64_part(text.rstrip("="))) is not None:
-        return within
+    if text is not None and RUN.fullmatch(text) is not None:
+        within = _base64_part(text.rstrip("="), inflate=inflate)
+        if within is not None:
+            return within
     return text if text is not None and _has_sign(raw) else None
 
 

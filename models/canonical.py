@@ -164,7 +164,8 @@ class Canonicaliser:
             text = decoded(match[0])
             if text is not None:
                 pieces.append(self._folded(value[start : match.end()]))
-                pieces.append(self._read(text, layers - 1).join(DECODED))
+                # What is longer than its run was inflated; within it nothing is, or bombs would multiply.
+                pieces.append(self._read(text, layers - 1 if len(text) < len(match[0]) else 0).join(DECODED))
                 start = match.end()
             elif is_binary(match[0]):
                 pieces.append(self._folded(value[start : match.start() + binary_start(match[0]) + 8]) + GAP)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from weirlog.models.base64_text import BASE64_CHARACTERS, INFLATED
-from weirlog.models.canonical import LAYERS, OPAQUE_CHARACTERS, Canonicaliser
+from weirlog.models.canonical import DECODED, LAYERS, OPAQUE_CHARACTERS, Canonicaliser
 
 
 def canonical(value: str) -> str:
@@ -133,6 +133,22 @@ def test_of_compressed_text_as_much_is_read_as_its_length_allows() -> None:
     said = canonical(bomb).partition("⟦")[2]
     assert said.startswith("<a b='c'><a b='c'>")
     assert len(said) <= INFLATED * len(bomb) + 1
+
+
+def test_base64_within_compressed_text_is_undone() -> None:
+    encoded = base64.b64encode(zlib.compress(base64.b64encode(b"1' union select card from payments --"))).decode()
+    assert canonical(encoded).endswith("⟦1' union select card from payments --⟧")
+
+
+def test_of_compressed_text_the_compressed_text_within_is_left() -> None:
+    """Each layer may be longer than the one around it: a line could ask for any depth, or for any length."""
+    deep = base64.b64encode(b"1' union select card from payments --")
+    for _ in range(20):
+        deep = base64.b64encode(zlib.compress(deep))
+    assert "union" not in canonical(deep.decode())
+    bombs = b" ".join([base64.b64encode(zlib.compress(b"<a b='c'>" * 1000))] * 100)
+    many = base64.b64encode(zlib.compress(bombs))
+    assert len(canonical(many.decode())) <= (1 + INFLATED) * len(many) + len(DECODED)
 
 
 def test_compressed_text_that_is_cut_short_is_read_as_far_as_it_goes() -> None:
