@@ -90,6 +90,8 @@ class FileSink:
 
 def _torn(descriptor: int, size: int) -> bytes:
     """Return what of a file's last line stands there without its end: a crash in the middle of a write leaves such."""
+    if not size or os.pread(descriptor, 1, size - 1) == b"\n":
+        return b""
     start = max(0, size - LAST_BYTES)
     return os.pread(descriptor, size - start, start).rpartition(b"\n")[2]
 
