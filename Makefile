@@ -21,7 +21,7 @@ soak: .venv/dev ## prove for hours that nothing is lost: make soak SOAK_KILLS=10
 train-default: .venv/dev ## train the shipped model: make train-default DATA=DIR OUT=DIR
 	$(BIN)/python -m weirlog.models.default_training train --data "$(DATA)" --out "$(OUT)"
 
-evaluate-default: .venv/dev ## measure the shipped model: make evaluate-default DATA=DIR [TEXTS=tests/eighth_look] [OUT=PAGE.md]
+evaluate-default: .venv/dev ## measure the shipped model: make evaluate-default DATA=DIR [TEXTS=tests/ninth_look] [OUT=PAGE.md]
 	$(BIN)/python -m weirlog.models.default_training evaluate --data "$(DATA)" --texts $(or $(TEXTS),tests) $(if $(OUT),--out "$(OUT)")
 
 reference-table: .venv/dev ## train every reference preset and time it against plain Keras: models/REFERENCE.md

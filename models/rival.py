@@ -20,14 +20,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
 from weirlog.models.corpus.documentation import passages
 from weirlog.models.corpus.traffic import PROBE
 from weirlog.models.course import TRAINING_SEED
 from weirlog.models.dataset import SYNTHETIC, Row, read_rows
 from weirlog.models.default_thresholds import score_injections
-from weirlog.models.default_training import data_files, data_name, refuse_unknown
+from weirlog.models.default_training import data_files, data_name, loaded, refuse_unknown
 from weirlog.models.engines import FloatArray
 from weirlog.models.evaluation import Measures, evaluate
 from weirlog.models.pool import Pool, add_generated, add_rows
@@ -104,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     files = data_files(options.data)
     refuse_unknown(parser, files, options.without)
-    model = load(options.model)
+    model = loaded(parser, options.model)
     for name, ours, rival in compare(files, options.without, partial(score_injections, model), passages()):
         print(f"{name} ({model.name} {model.digest[:12]}): {_told(ours)}")  # noqa: T201 - the output of a command
         print(f"{name} (3-grams): {_told(rival)}", flush=True)  # noqa: T201

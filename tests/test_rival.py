@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from weirlog.models.rival import compare, train_rival
+from weirlog.models.default_training import data_name
+from weirlog.models.rival import compare, main, train_rival
 
 ATTACKS = [f"get /item\nid={number}' or '1'='1" for number in range(20)]
 HARMLESS = [f"get /item\nid={number}&name=blue" for number in range(20)]
@@ -70,3 +71,9 @@ def test_both_are_measured_on_the_files_that_are_left_out_alone(files: list[Path
     assert measured.auc == 1.0
     assert rival.auc is not None
     assert rival.auc > 0.9
+
+
+def test_a_model_that_is_not_there_is_refused_by_name(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--data", str(files[0].parent), "--without", data_name(files[0]), "--model", "no-such-model"])
+    assert "no-such-model" in capsys.readouterr().err
