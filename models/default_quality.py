@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from weirlog.models.detector import Detector
 from weirlog.models.engines import engine
 from weirlog.models.quality import FileQuality, judge_attacks, judge_bodies, judge_harmless, mark_attacks, measure_file
 from weirlog.models.quality_page import Quality
+from weirlog.models.request import JSON
 from weirlog.models.samples import Harmless, drawn_harmless, read_attacks, read_harmless, read_requests
 
 REPORT_SEED: Final = 90_001
@@ -65,12 +66,11 @@ def evaluate_default(artifact: Artifact, files: Sequence[Path], texts: Path | No
     if texts is not None and (texts / REQUESTS_FILE).exists():
         rows = (Row(request, 0) for request in read_requests(texts / REQUESTS_FILE))
         measured.append(measure_file(detector, "requests written by hand", rows))
-    seen = artifact.training.get("files")
     quality = Quality(
         f"{artifact.name} ({artifact.digest[:12]})",
         artifact.threshold,
         measured,
-        frozenset(seen) if isinstance(seen, dict) else frozenset(),
+        frozenset(files_seen(artifact)),
     )
     if texts is None:
         return quality
@@ -82,6 +82,12 @@ def evaluate_default(artifact: Artifact, files: Sequence[Path], texts: Path | No
         bodies=judge_bodies(detector, attacks),
         markings=mark_attacks(detector, attacks),
     )
+
+
+def files_seen(artifact: Artifact) -> Mapping[str, JSON]:
+    """Return the digests of the labelled files that a model was trained with, by their names."""
+    files = artifact.training.get("files")
+    return files if isinstance(files, dict) else {}
 
 
 def _measured(detector: Detector, name: str, drawn: Iterable[Labelled]) -> FileQuality:

@@ -1,11 +1,13 @@
 """How the shipped model is made: labelled files and generated traffic, the `detector` preset, a held-out threshold.
 
-    python -m weirlog.models.default_training train --data DATA --out models/shipped/default
+    python -m weirlog.models.default_training train --data DATA [--refine MODEL] --out models/shipped/default
+    python -m weirlog.models.default_training mean MODEL MODEL... --data DATA --out models/shipped/default
     python -m weirlog.models.default_training evaluate [--data DATA] [--texts TEXTS] [--model default] [--out PAGE]
     python -m weirlog.models.default_training calibrate [--data DATA] [--model default] --out models/shipped/default
 
+`mean` makes one model of refinements with different seeds that began with the same one: what each learnt by chance evens out.
 The last sets the thresholds and measures the false-positive rates anew, as for a model that was trained elsewhere; `train`
-does it by itself.
+and `mean` do it by themselves.
 DATA is a folder of labelled files (`weirlog.models.dataset`). Every epoch draws so many rows of each file and of each
 generator, for the files repeat themselves: one prolific tool must not outweigh all the rest. TEXTS is a folder with
 the texts that `default_quality` measures by, written by hand and never trained on.
@@ -45,7 +47,7 @@ from weirlog.models.course import (
     say,
 )
 from weirlog.models.dataset import CSV_SUFFIXES
-from weirlog.models.default_quality import evaluate_default
+from weirlog.models.default_quality import evaluate_default, files_seen
 from weirlog.models.default_thresholds import CALIBRATION_ROWS, settled
 from weirlog.models.engines import FloatArray
 from weirlog.models.errors import ArtifactError
@@ -159,10 +161,29 @@ def mean_weights(ends: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArr
     return {name: np.mean([end[name] for end in ends], axis=0, dtype=np.float32) for name in ends[0]}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one of the commands; return the exit status."""
-    # Standard output is for results.
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr), cache_logger_on_first_use=False)
+def mean_model(models: Sequence[Artifact], created: str) -> Artifact:
+    """Return a model with the mean of the weights of several, which began with the same ones; `settled` sets its thresholds.
+
+    Raises:
+        ArtifactError: two differ in more than their weights.
+    """
+    first = models[0]
+    for other in models[1:]:
+        if (other.network, other.tokenizer, other.kinds) != (first.network, first.tokenizer, first.kinds):
+            raise ArtifactError(
+                f"{other.name} ({other.digest[:12]}) differs from {first.name} ({first.digest[:12]}) in its layers, "
+                "characters or kinds: give models that refine the same one"
+            )
+    training: dict[str, JSON] = {
+        "mean_of": {model.digest: dict(model.training) for model in models},
+        "files": {name: digest for model in models for name, digest in files_seen(model).items()},
+    }
+    weights = mean_weights([model.weights for model in models])
+    mean = replace(first, created=created, weights=weights, training=training)
+    return replace(mean, threshold=0.5, kind_thresholds={}, metrics={}, digest="")
+
+
+def _parser() -> argparse.ArgumentParser:
     usual = Recipe()
     parser = argparse.ArgumentParser(prog="weirlog.models.default_training", description="Make or measure the default.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -172,9 +193,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     trainer.add_argument("--epochs", type=int, default=usual.epochs)
     trainer.add_argument("--seed", type=int, default=usual.seed)
     trainer.add_argument("--refine", default=None, metavar="MODEL", help="start from this model, and refine it only")
+    trainer.add_argument("--rounds", type=int, default=usual.rounds, help="of refinement, each with rows mined anew")
+    trainer.add_argument("--refining-epochs", type=int, default=usual.refining_epochs, help="of each round")
+    trainer.add_argument("--refining-rate", type=float, default=usual.refining_rate, help="highest of each round")
     trainer.add_argument(
         "--without", nargs="+", action="extend", default=[], help="files to leave out, without their endings"
     )
+    averager = commands.add_parser("mean", help="make one model of several refinements of the same")
+    averager.add_argument("models", nargs="+", metavar="MODEL")
+    averager.add_argument("--data", type=Path, default=None, help="folder of labelled files with left-out real hosts")
+    averager.add_argument("--out", type=Path, required=True, help="folder of the artifact; its model card is kept")
     measurer = commands.add_parser("evaluate", help="measure a model on every labelled file")
     measurer.add_argument("--data", type=Path, default=None, help="folder of labelled files")
     measurer.add_argument("--texts", type=Path, default=None, help="folder of the texts written by hand, such as tests")
@@ -187,6 +215,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calibrator.add_argument("--model", default="default")
     calibrator.add_argument("--rows", type=int, default=CALIBRATION_ROWS, help="generated requests to measure on")
     calibrator.add_argument("--out", type=Path, required=True, help="folder of the artifact; its model card is kept")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the commands; return the exit status."""
+    # Standard output is for results.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr), cache_logger_on_first_use=False)
+    parser = _parser()
     options = parser.parse_args(arguments)
     files = [] if options.data is None else data_files(options.data)
     if options.command == "calibrate":
@@ -200,14 +236,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.out.write_text(text, encoding="utf-8")
         say(text)
         return 0
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    if options.command == "mean":
+        try:
+            artifact = mean_model([loaded(parser, ref) for ref in options.models], created)
+        except ArtifactError as error:
+            parser.error(str(error))
+        return _finish(artifact, files, options.out)
     refuse_unknown(parser, files, options.without)
     kept = [path for path in files if data_name(path) not in options.without]
     start = None if options.refine is None else loaded(parser, options.refine)
     if start is not None:
         refuse_other_shape(parser, start)
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    artifact = settled(train_default(kept, Recipe(epochs=options.epochs, seed=options.seed), created, start), kept)
-    save_over(options.out, artifact)
+    recipe = Recipe(
+        epochs=options.epochs,
+        seed=options.seed,
+        rounds=options.rounds,
+        refining_epochs=options.refining_epochs,
+        refining_rate=options.refining_rate,
+    )
+    return _finish(train_default(kept, recipe, created, start), kept, options.out)
+
+
+def _finish(artifact: Artifact, files: Sequence[Path], out: Path) -> int:
+    """Set a new model's thresholds, write it and say what it is worth; return the exit status."""
+    artifact = settled(artifact, files)
+    save_over(out, artifact)
     say(json.dumps({"threshold": artifact.threshold, **artifact.metrics}, indent=1))
     return 0
 

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -11,8 +11,9 @@ from weirlog.models import rival
 from weirlog.models.artifact import load
 from weirlog.models.corpus import traffic
 from weirlog.models.dataset import Row
+from weirlog.models.default_quality import files_seen
 from weirlog.models.default_thresholds import score_injections, score_texts
-from weirlog.models.default_training import main, mean_weights
+from weirlog.models.default_training import main, mean_model, mean_weights
 from weirlog.models.engines.numpy import NumpyEngine
 from weirlog.models.errors import DatasetError
 from weirlog.models.examples import UNKNOWN_KIND, batches, examples
@@ -133,6 +134,31 @@ def test_what_a_training_keeps_is_the_mean_of_its_rounds():
     mean = mean_weights(ends)
     assert {name: array.tolist() for name, array in mean.items()} == {"a": [2, 4], "b": [[0.5]]}
     assert {array.dtype for array in mean.values()} == {np.dtype(np.float32)}
+
+
+def test_the_mean_of_models_names_them_and_all_that_they_were_trained_with():
+    models = [trained(random_artifact("detector", seed=seed), f"{seed}.csv") for seed in (1, 2)]
+    mean = mean_model(models, "2026-01-01")
+    for name, array in mean.weights.items():
+        assert np.allclose(array, (models[0].weights[name] + models[1].weights[name]) / 2)
+    assert set(mean.training["mean_of"]) == {model.digest for model in models}
+    assert files_seen(mean) == {"1.csv": "digest of 1.csv", "2.csv": "digest of 2.csv"}
+    assert mean.digest not in {model.digest for model in models}
+    assert not mean.metrics
+
+
+def trained(artifact, file):
+    return replace(artifact, training={"files": {file: f"digest of {file}"}}, metrics={"measured": 1}, digest="")
+
+
+def test_there_is_no_mean_of_models_of_another_shape(tmp_path, capsys):
+    for name in ("detector", "lstm"):
+        random_artifact(name).save(tmp_path / name)
+    with pytest.raises(SystemExit) as ended:
+        main(["mean", str(tmp_path / "detector"), str(tmp_path / "lstm"), "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    assert "give models that refine the same one" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def first_half(text):
