@@ -5,6 +5,7 @@ from itertools import islice
 
 import pytest
 
+from weirlog.models.canonical import Canonicaliser
 from weirlog.models.corpus import KINDS, demo_traffic, to_hapi_line, traffic
 from weirlog.models.corpus.attacks import attack_value
 from weirlog.models.corpus.conditions import filtering, in_brackets
@@ -13,6 +14,7 @@ from weirlog.models.corpus.grammar import Chance, Grammar
 from weirlog.models.corpus.harmless import harmless
 from weirlog.models.corpus.mutation import respelt
 from weirlog.models.corpus.oddities import ask_oddly
+from weirlog.models.corpus.sites import site_request
 from weirlog.models.formats.hapi import HapiFormat
 from weirlog.models.text import text_preparation
 
@@ -95,6 +97,14 @@ def test_odd_addresses_are_those_that_real_logs_hold():
     assert any(name.startswith("amp;") for name in names), "a name escaped once too often"
     assert {text for text in asked if "lamps".startswith(text)} > {"lamps"}, "values cut short"
     assert sum(text == "lamps" for text in asked) > 200, "most values are as they were"
+
+
+def test_pages_are_handed_addresses_in_base64_as_honest_ones_are():
+    chance = Chance(9)
+    asked = [value for _ in range(2000) for value in site_request(chance, written=False).query.values()]
+    said = [Canonicaliser().canonical(value).partition("⟦")[2] for value in asked if isinstance(value, str)]
+    assert any(text.startswith("http") for text in said)
+    assert any("index.php" in text for text in said)
 
 
 def test_a_request_survives_as_a_line_of_the_reference_schema():

@@ -1,6 +1,6 @@
 """What the shipped model holds on texts written by hand that no model was trained on, nor tuned to.
 
-The bounds are what is asked of a detector, not what this one reaches: where it falls short, the mark says by how much.
+The bounds are what is asked of a detector, not what this one reaches.
 `make evaluate-default` tells every figure with its interval, and lists the failures.
 """
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import looks
 import pytest
-from bounds import short_of
 
 from weirlog.models.corpus.documentation import passages
 from weirlog.models.corpus.encodings import ENCODINGS, PLAIN
@@ -111,7 +110,6 @@ def test_few_harmless_texts_of_a_later_look_are_flagged(detector, look):
             825,
             ORDINARY_FLAGGED,
             id="ordinary ones of two hundred and two sites",
-            marks=short_of("0.6 % (5 of 825; 0.3–1.4) alert"),
         ),
         pytest.param("ninth_look", 1_183, ORDINARY_FLAGGED, id="ordinary ones of two hundred and ninety-five sites"),
     ],
@@ -161,14 +159,7 @@ def test_explanations_mark_the_attack_between_harmless_words(detector, attacks):
     assert overlapping.value >= OVERLAPPING, told(overlapping)
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "json",
-        "form",
-        pytest.param("text", marks=short_of("95.8 % (46 of 48; 86.0–98.8)")),
-    ],
-)
+@pytest.mark.parametrize("form", FORMS)
 def test_attacks_are_found_anywhere_in_long_bodies(bodies, form):
     hidden = [each for each in bodies if each.form == form and each.attack is not None]
     flagged = Share(sum(each.verdict.is_attack for each in hidden), len(hidden))

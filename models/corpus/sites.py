@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +19,23 @@ _ENDINGS: Final = ("", "", "", "", ".php", ".jsp", ".do", ".aspx", ".html", ".ac
 _ASSETS: Final = ("js", "css", "png", "jpg", "svg", "woff2", "ico", "webp", "map", "mp4", "gif", "ttf", "json", "txt", "xml")  # fmt: skip
 WRITTEN: Final = 0.3
 """Share of requests that were written one by one."""
+HANDED_ON: Final = 0.06
+"""Share of pages that are given the address of another, to link or to return to."""
+_ADDRESS_NAMES: Final = (
+    "return",
+    "link",
+    "back",
+    "next",
+    "url",
+    "u",
+    "ref",
+    "returnurl",
+    "from",
+    "r",
+    "dest",
+    "goto",
+    "page_url",
+)
 ODDLY_ASKED: Final = 0.07
 """Share of requests whose address is odd."""
 
@@ -38,7 +56,20 @@ def _page(chance: Chance) -> Draft:
         chance.pick(("index", "view", "search", "main", "list", "login", "default", "product"))
     ]
     segments[-1] += chance.pick(_ENDINGS)
-    return Draft("get", segments, parameters(chance, 0, 4))
+    query = parameters(chance, 0, 4)
+    if chance.maybe(HANDED_ON):
+        query[chance.pick(_ADDRESS_NAMES)] = _handed_on(chance)
+    return Draft("get", segments, query)
+
+
+def _handed_on(chance: Chance) -> str:
+    """Return the address of a page, mostly in Base64, as content management systems hand it on."""
+    address = values.url(chance)
+    if chance.maybe(0.3):
+        address = f"{address.partition('?')[0].rstrip('/')}/index.php{chance.pick(('', '', '?' + values.slug(chance)))}"
+    if chance.maybe(0.3):
+        address = chance.pick(("/", "")) + address.split("/", 3)[-1]
+    return base64.b64encode(address.encode("utf-8", "replace")).decode() if chance.maybe(0.7) else address
 
 
 def _form(chance: Chance) -> Draft:
