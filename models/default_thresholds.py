@@ -37,7 +37,7 @@ FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts, and of generated plain ones, which are harder."""
 PROBE_THRESHOLD: Final = 0.98
 """A probe is told by a name alone, which a site may bear itself; an injection is told by what breaks out of its place. Of
-3,560 requests of real hosts, asked of a model that had seen none of these, two reached it: for a console of developers, `/app_dev.php/…`."""
+3,560 requests of real hosts, asked of a model that had seen none of these, one reached it: for a console of developers, `/app_dev.php/…`."""
 
 
 def settled(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_ROWS) -> Artifact:
