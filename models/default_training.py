@@ -189,7 +189,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     trainer = commands.add_parser("train", help="train the default model")
     trainer.add_argument("--data", type=Path, required=True, help="folder of labelled files")
-    trainer.add_argument("--out", type=Path, required=True, help="folder of the artifact; its model card is kept")
     trainer.add_argument("--epochs", type=int, default=usual.epochs)
     trainer.add_argument("--seed", type=int, default=usual.seed)
     trainer.add_argument("--refine", default=None, metavar="MODEL", help="start from this model, and refine it only")
@@ -201,8 +200,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     averager = commands.add_parser("mean", help="make one model of several refinements of the same")
     averager.add_argument("models", nargs="+", metavar="MODEL")
-    averager.add_argument("--data", type=Path, default=None, help="folder of labelled files with left-out real hosts")
-    averager.add_argument("--out", type=Path, required=True, help="folder of the artifact; its model card is kept")
     measurer = commands.add_parser("evaluate", help="measure a model on every labelled file")
     measurer.add_argument("--data", type=Path, default=None, help="folder of labelled files")
     measurer.add_argument("--texts", type=Path, default=None, help="folder of the texts written by hand, such as tests")
@@ -211,10 +208,14 @@ def _parser() -> argparse.ArgumentParser:
     calibrator = commands.add_parser(
         "calibrate", help="set a model's thresholds, measure its false-positive rates, and write it with them"
     )
-    calibrator.add_argument("--data", type=Path, default=None, help="folder of labelled files with left-out real hosts")
     calibrator.add_argument("--model", default="default")
     calibrator.add_argument("--rows", type=int, default=CALIBRATION_ROWS, help="generated requests to measure on")
-    calibrator.add_argument("--out", type=Path, required=True, help="folder of the artifact; its model card is kept")
+    for settling in (averager, calibrator):
+        settling.add_argument(
+            "--data", type=Path, default=None, help="folder of labelled files with left-out real hosts"
+        )
+    for writing in (trainer, averager, calibrator):
+        writing.add_argument("--out", type=Path, required=True, help="folder of the artifact; its model card is kept")
     return parser
 
 

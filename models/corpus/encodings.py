@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from weirlog.models.base64_text import HEXADECIMAL_BYTES
 from weirlog.models.corpus.attacks import KINDS
-from weirlog.models.corpus.mutation import BASE64_CHARACTERS
+from weirlog.models.corpus.mutation import base64_whole
 
 _CASELESS: Final = frozenset({"sqli", "xss", "path-traversal", "crlf", "jndi", "ldapi", "ssrf", "xxe"})
 _VALUES: Final = frozenset(KINDS) - {"probe"}
@@ -43,13 +43,6 @@ def entity_decimal(text: str) -> str:
 
 def entity_hexadecimal(text: str) -> str:
     return "".join(f"&#x{ord(sign):x};" for sign in text)
-
-
-def base64_whole(text: str) -> str:
-    """Return the Base64 of a text long enough to be told from a word; a shorter one as it is."""
-    if len(text) < BASE64_CHARACTERS:
-        return text
-    return base64.b64encode(text.encode("utf-8", "replace")).decode()
 
 
 def base64_twice(text: str) -> str:

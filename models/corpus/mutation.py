@@ -9,8 +9,19 @@ from urllib.parse import quote
 
 from weirlog.models.corpus.grammar import Chance
 
-BASE64_CHARACTERS: Final = 14
+_BASE64_CHARACTERS: Final = 14
+"""A shorter text's encoding is below what the text preparation takes for Base64."""
 _FULL_WIDTH: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+
+
+def in_base64(text: str) -> str:
+    """Return the Base64 of a text in UTF-8."""
+    return base64.b64encode(text.encode("utf-8", "replace")).decode()
+
+
+def base64_whole(text: str) -> str:
+    """Return the Base64 of a text long enough to be told from a word; a shorter one as it is."""
+    return text if len(text) < _BASE64_CHARACTERS else in_base64(text)
 
 
 def _percent(text: str, chance: Chance) -> str:
@@ -43,9 +54,7 @@ def _full_width(text: str, chance: Chance) -> str:
 
 
 def _base64(text: str, _: Chance) -> str:
-    if len(text) < BASE64_CHARACTERS:  # its encoding is below what the text preparation takes for Base64
-        return text
-    return base64.b64encode(text.encode("utf-8", "replace")).decode()
+    return base64_whole(text)
 
 
 def _case(text: str, chance: Chance) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +9,7 @@ from weirlog.models.corpus import applications, values
 from weirlog.models.corpus.drafts import Draft, folders, nested, parameters
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.headers import ODD_HEADERS, odd_header, user_agent
+from weirlog.models.corpus.mutation import in_base64
 from weirlog.models.corpus.oddities import ask_oddly
 from weirlog.models.corpus.words import NOUNS
 from weirlog.models.corpus.written import redrawn, requests
@@ -21,21 +21,7 @@ WRITTEN: Final = 0.3
 """Share of requests that were written one by one."""
 HANDED_ON: Final = 0.06
 """Share of pages that are given the address of another, to link or to return to."""
-_ADDRESS_NAMES: Final = (
-    "return",
-    "link",
-    "back",
-    "next",
-    "url",
-    "u",
-    "ref",
-    "returnurl",
-    "from",
-    "r",
-    "dest",
-    "goto",
-    "page_url",
-)
+_ADDRESS_NAMES: Final = ("return", "link", "back", "next", "url", "u", "ref", "returnurl", "from", "r", "dest", "goto", "page_url")  # fmt: skip
 ODDLY_ASKED: Final = 0.07
 """Share of requests whose address is odd."""
 
@@ -69,7 +55,7 @@ def _handed_on(chance: Chance) -> str:
         address = f"{address.partition('?')[0].rstrip('/')}/index.php{chance.pick(('', '', '?' + values.slug(chance)))}"
     if chance.maybe(0.3):
         address = chance.pick(("/", "")) + address.split("/", 3)[-1]
-    return base64.b64encode(address.encode("utf-8", "replace")).decode() if chance.maybe(0.7) else address
+    return in_base64(address) if chance.maybe(0.7) else address
 
 
 def _form(chance: Chance) -> Draft:
