@@ -45,7 +45,7 @@ HELD_OUT_SHARE: Final = 0.05
 VALIDATION_ROWS: Final = 12_000
 GENERATED: Final = "generated"
 LONG: Final = "long"
-LONG_QUOTA: Final = 14_000
+LONG_QUOTA: Final = 20_000
 """Windows of long bodies an epoch while refining."""
 MINED: Final = "mined"
 MINED_FROM: Final = 600_000

@@ -35,9 +35,10 @@ CALIBRATION_ROWS: Final = 250_000
 SCORED_AT_ONCE: Final = 20_000
 FALSE_ALERT_RATE: Final = 1e-4
 """Of requests of real hosts, and of generated plain ones, which are harder."""
-PROBE_THRESHOLD: Final = 0.98
+PROBE_THRESHOLD: Final = 0.99
 """A probe is told by a name alone, which a site may bear itself; an injection is told by what breaks out of its place. Of
-3,560 requests of real hosts, asked of a model that had seen none of these, one reached it: for a console of developers, `/app_dev.php/…`."""
+3,560 requests of real hosts, asked of a model that had seen none of these, one reached 0.98: for a console of developers,
+`/app_dev.php/…`; of 3,646 ordinary ones that were written, five did of the shipped model, two 0.99."""
 
 
 def settled(artifact: Artifact, files: Sequence[Path], rows: int = CALIBRATION_ROWS) -> Artifact:

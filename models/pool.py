@@ -143,9 +143,9 @@ def _with_body(parts: Sequence[str], chance: Chance, *, as_text: bool) -> Reques
     draft = site_request(chance)
     form = chance.random()
     body: JSON
-    if as_text and form < 0.45:
+    if as_text and form < 0.55:
         body = {"raw": chance.pick(("\n", "\n", "\n\n", "\r\n", " ")).join(parts)}
-    elif form < 0.75:
+    elif form < 0.8:
         body = {f"{field_name(chance)}{number}": part for number, part in enumerate(parts)}
     else:
         name, key = field_name(chance), field_name(chance)

@@ -1,4 +1,5 @@
 import json
+import string
 import subprocess
 import sys
 from itertools import islice
@@ -15,6 +16,7 @@ from weirlog.models.corpus.harmless import harmless
 from weirlog.models.corpus.mutation import respelt
 from weirlog.models.corpus.oddities import ask_oddly
 from weirlog.models.corpus.sites import site_request
+from weirlog.models.corpus.values import host
 from weirlog.models.formats.hapi import HapiFormat
 from weirlog.models.text import text_preparation
 
@@ -84,7 +86,7 @@ def test_conditions_are_asked_for_in_every_way_that_interfaces_take_them():
 def test_odd_addresses_are_those_that_real_logs_hold():
     chance = Chance(9)
     paths, names, asked = [], [], []
-    for _ in range(400):
+    for _ in range(2_000):
         draft = Draft("get", ["shop", "item"], {"q": "lamps"})
         ask_oddly(draft, chance)
         paths.append(draft.address)
@@ -101,11 +103,21 @@ def test_odd_addresses_are_those_that_real_logs_hold():
 
 def test_pages_are_handed_addresses_in_base64_as_honest_ones_are():
     chance = Chance(9)
-    asked = [value for _ in range(2000) for value in site_request(chance, written=False).query.values()]
+    drafts = [site_request(chance, written=False) for _ in range(2000)]
     canonical = Canonicaliser().canonical
-    said = [canonical(value).partition("⟦")[2] for value in asked if isinstance(value, str)]
-    assert any(text.startswith("http") for text in said)
-    assert any("index.php" in text for text in said)
+    for asked in ([draft.query for draft in drafts], [draft.body for draft in drafts if isinstance(draft.body, dict)]):
+        values = [value for named in asked for value in named.values() if isinstance(value, str)]
+        said = [canonical(value).partition("⟦")[2] for value in values]
+        assert any(text.startswith("http") for text in said)
+        assert any("index.php" in text for text in said)
+
+
+def test_some_honest_hosts_begin_as_machines_do_that_forged_addresses_name():
+    chance = Chance(10)
+    drawn = [host(chance) for _ in range(100_000)]
+    assert any(name.startswith("international.") for name in drawn)
+    assert any(name.startswith("www.consult") for name in drawn)
+    assert all(name.endswith(tuple(string.ascii_lowercase)) and "." in name for name in drawn)
 
 
 def test_a_request_survives_as_a_line_of_the_reference_schema():

@@ -15,7 +15,7 @@ from weirlog.models.corpus.written import written_attack
 _RULES: Final = MappingProxyType(
     {
         "sqli": (SQL_GRAMMAR, "sqli", 30),
-        "nosqli": (SQL_GRAMMAR, "nosqli", 9),
+        "nosqli": (SQL_GRAMMAR, "nosqli", 14),
         "xss": (MARKUP_GRAMMAR, "xss", 18),
         "path-traversal": (MARKUP_GRAMMAR, "traversal", 12),
         "cmdi": (COMMAND_GRAMMAR, "cmdi", 18),

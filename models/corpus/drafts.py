@@ -8,8 +8,20 @@ from typing import Final
 from weirlog.models.corpus import values
 from weirlog.models.corpus.grammar import Chance, Terminal
 from weirlog.models.corpus.harmless import harmless
+from weirlog.models.corpus.mutation import in_base64
 from weirlog.models.corpus.words import NOUNS, VERBS
 from weirlog.models.request import JSON
+
+
+def _handed_on(chance: Chance) -> str:
+    """Return the address of a page to link or to return to, mostly in Base64, as content management systems hand it on."""
+    address = values.url(chance)
+    if chance.maybe(0.3):
+        address = f"{address.partition('?')[0].rstrip('/')}/index.php{chance.pick(('', '', '?' + values.slug(chance)))}"
+    if chance.maybe(0.3):
+        address = chance.pick(("/", "")) + address.split("/", 3)[-1]
+    return in_base64(address) if chance.maybe(0.7) else address
+
 
 _FIELDS: Final[tuple[tuple[str, Terminal], ...]] = (
     ("id", values.number), ("page", values.number), ("limit", values.number), ("offset", values.number), ("_", values.number), ("t", values.number),
@@ -23,6 +35,7 @@ _FIELDS: Final[tuple[tuple[str, Terminal], ...]] = (
     ("street", values.address), ("city", values.foreign_words), ("phone", values.phone), ("date", values.date), ("from", values.date), ("to", values.date), ("sort", values.choice),
     ("order", values.choice), ("lang", values.choice), ("format", values.choice), ("type", values.word), ("category", values.slug), ("tag", values.word), ("filter", values.json_text),
     ("fields", lambda chance: ",".join(values.word(chance) for _ in range(chance.number(1, 5)))), ("lat", values.coordinates), ("price", values.number), ("utm_source", values.word),
+    ("return", _handed_on), ("link", _handed_on), ("back", _handed_on), ("ref", _handed_on), ("u", _handed_on), ("goto", _handed_on), ("returnurl", _handed_on),
     ("utm_campaign", values.slug), ("gclid", values.token), ("fbclid", values.token), ("dl", values.url), ("action", values.slug), ("cmd", values.word), ("view", values.word),
     ("lid", values.number), ("data", values.json_text), ("payload", values.token), ("enabled", values.choice), ("status", values.choice), ("code", values.token), ("state", values.token),
 )  # fmt: skip

@@ -9,7 +9,6 @@ from weirlog.models.corpus import applications, values
 from weirlog.models.corpus.drafts import Draft, folders, nested, parameters
 from weirlog.models.corpus.grammar import Chance
 from weirlog.models.corpus.headers import ODD_HEADERS, odd_header, user_agent
-from weirlog.models.corpus.mutation import in_base64
 from weirlog.models.corpus.oddities import ask_oddly
 from weirlog.models.corpus.words import NOUNS
 from weirlog.models.corpus.written import redrawn, requests
@@ -19,9 +18,6 @@ _ENDINGS: Final = ("", "", "", "", ".php", ".jsp", ".do", ".aspx", ".html", ".ac
 _ASSETS: Final = ("js", "css", "png", "jpg", "svg", "woff2", "ico", "webp", "map", "mp4", "gif", "ttf", "json", "txt", "xml")  # fmt: skip
 WRITTEN: Final = 0.3
 """Share of requests that were written one by one."""
-HANDED_ON: Final = 0.06
-"""Share of pages that are given the address of another, to link or to return to."""
-_ADDRESS_NAMES: Final = ("return", "link", "back", "next", "url", "u", "ref", "returnurl", "from", "r", "dest", "goto", "page_url")  # fmt: skip
 ODDLY_ASKED: Final = 0.07
 """Share of requests whose address is odd."""
 
@@ -42,20 +38,7 @@ def _page(chance: Chance) -> Draft:
         chance.pick(("index", "view", "search", "main", "list", "login", "default", "product"))
     ]
     segments[-1] += chance.pick(_ENDINGS)
-    query = parameters(chance, 0, 4)
-    if chance.maybe(HANDED_ON):
-        query[chance.pick(_ADDRESS_NAMES)] = _handed_on(chance)
-    return Draft("get", segments, query)
-
-
-def _handed_on(chance: Chance) -> str:
-    """Return the address of a page, mostly in Base64, as content management systems hand it on."""
-    address = values.url(chance)
-    if chance.maybe(0.3):
-        address = f"{address.partition('?')[0].rstrip('/')}/index.php{chance.pick(('', '', '?' + values.slug(chance)))}"
-    if chance.maybe(0.3):
-        address = chance.pick(("/", "")) + address.split("/", 3)[-1]
-    return in_base64(address) if chance.maybe(0.7) else address
+    return Draft("get", segments, parameters(chance, 0, 4))
 
 
 def _form(chance: Chance) -> Draft:

@@ -37,6 +37,8 @@ _WHOLE: Final = frozenset({"xxe", "deserialization", "rfi", "ssrf"})
 _COMPARED: Final = (
     "username", "username", "password", "password", "login", "email", "user", "id", "_id", "pass", "passwd", "pwd", "token", "secret", "pin", "otp", "key", "apiKey", "api_key", "account", "uid", "userId", "role", "isAdmin", "admin",
     "resetToken", "session", "credentials.password", "user.password", "auth.token", "login.user", "data.password", "usr", "code", "hash", "name", "member",
+    "coupon", "voucher", "invite", "inviteCode", "licenseKey", "license", "ticket", "reset", "reset_code", "verification", "activation", "secretAnswer", "cardNumber", "iban", "mfa", "tan", "signature", "refresh_token",
+    "benutzer", "passwort", "kennwort", "utilisateur", "motdepasse", "mot_de_passe", "usuario", "clave", "contrasena", "senha", "usuário", "gebruiker", "wachtwoord", "haslo", "heslo", "losen", "parola", "sifre", "пароль", "логин", "密码",
 )  # fmt: skip
 """What an attack compares with everything. What a shop is searched by, `conditions` compare just so, and harmlessly."""
 _SHOWN: Final = re.compile(r"""['"<>{}$|`\\]""")

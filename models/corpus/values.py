@@ -28,9 +28,18 @@ HEXADECIMAL: Final = "0123456789abcdef"
 BASE64_URL: Final = ALPHANUMERIC + "-_"
 DEVELOPMENT_URLS: Final = 0.003
 """Share of addresses that point into the local network: as rare on a site as they are like a forged one."""
-LIKE_OBJECTS: Final = 0.005
+LIKE_OBJECTS: Final = 0.001
 """Share of tokens and of invented words that begin as serialised objects do, by chance: without case "gANj" begins names of towns."""
 _OBJECTS: Final = ("rO0AB", "AAEAAAD", "gASV", "gAN9", "gANj", "gAJj", "BAhb", "Tzox", "YToy", "aced0005", "80049")
+LIKE_MACHINES: Final = 0.01
+"""Share of hosts whose names begin as those of machines do that forged addresses name: "international" as "internal"."""
+_MACHINES: Final = (
+    "international", "internet", "internist", "internat", "interne", "internship", "interno", "intra", "intranational", "local", "locale", "localfood", "localnews",
+    "meta", "metadaten", "metal", "consulting", "consulado", "consulta", "vaulted", "rediscover", "redistribution", "dockyard", "docklands", "nexus",
+    "administration", "administracion", "backenhof", "jenkinson", "elastica", "rabbits", "metrics", "privat", "gateways", "hosts", "loopback", "loop",
+    "interior", "intersport", "interpol", "internations", "internetworld", "internal-medicine", "intranet-blog", "locals", "administrate", "adminton", "backend",
+    "metacritics", "metals", "metadata", "vault", "kubernetes", "jenkins", "redis", "consul", "docker", "gitlab", "grafana", "kibana", "elastic", "rabbit",
+)  # fmt: skip
 _TOP_LEVEL: Final = (
     "com",
     "com",
@@ -146,6 +155,8 @@ def json_web_token(chance: Chance) -> str:
 
 def host(chance: Chance) -> str:
     middle = chance.pick((word, invented))(chance)
+    if chance.maybe(LIKE_MACHINES):
+        middle = chance.pick(_MACHINES) + chance.pick(("", "", middle, f"-{middle}"))
     front = chance.pick(("", "", "www.", "api.", "cdn.", "shop.", "m.", f"{chance.pick(NOUNS)}."))
     return f"{front}{middle}.{chance.pick(_TOP_LEVEL)}"
 
