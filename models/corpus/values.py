@@ -37,8 +37,6 @@ _MACHINES: Final = (
     "international", "internet", "internist", "internat", "interne", "internship", "interno", "intra", "intranational", "local", "locale", "localfood", "localnews",
     "meta", "metadaten", "metal", "consulting", "consulado", "consulta", "vaulted", "rediscover", "redistribution", "dockyard", "docklands", "nexus",
     "administration", "administracion", "backenhof", "jenkinson", "elastica", "rabbits", "metrics", "privat", "gateways", "hosts", "loopback", "loop",
-    "interior", "intersport", "interpol", "internations", "internetworld", "internal-medicine", "intranet-blog", "locals", "administrate", "adminton", "backend",
-    "metacritics", "metals", "metadata", "vault", "kubernetes", "jenkins", "redis", "consul", "docker", "gitlab", "grafana", "kibana", "elastic", "rabbit",
 )  # fmt: skip
 _TOP_LEVEL: Final = (
     "com",
